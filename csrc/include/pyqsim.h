@@ -1,0 +1,236 @@
+/* pyqsim: what one piece of integer hardware computes, bit for bit. The one public header. */
+#ifndef PYQSIM_H
+#define PYQSIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The part between the marks is plain C11 and also the declarations that cffi reads. */
+/* --- cffi: begin --- */
+
+enum pqs_status {
+    PQS_OK = 0,
+    PQS_ERROR_NULL = 1,      /* a pointer that must not be null is */
+    PQS_ERROR_DATAPATH = 2,  /* a kind, width, shift or count outside what this header allows */
+    PQS_ERROR_ONE_VALUE = 3, /* the reduce steps do not leave one value */
+    PQS_ERROR_OPERAND = 4,   /* a code outside its table, or an order that leaves K */
+    PQS_TRAPPED = 5          /* an overflow in a TRAP register; the events name the place */
+};
+
+const char *pqs_status_string(int status);
+
+/* ---- registers, roundings ---------------------------------------------------------------- */
+
+enum pqs_overflow {
+    PQS_OVERFLOW_WRAP = 0,
+    PQS_OVERFLOW_SATURATE = 1,
+    PQS_OVERFLOW_SATURATE_SYMMETRIC = 2,
+    PQS_OVERFLOW_SATURATE_HOLD = 3,
+    PQS_OVERFLOW_TRAP = 4,
+    PQS_OVERFLOW_SATURATE_ZERO = 5,
+    PQS_OVERFLOW_WRAP_SATURATED_BITS = 6,
+    PQS_OVERFLOW_SIGN_MAGNITUDE_WRAP = 7
+};
+
+/* A width and what happens to a value outside it. */
+typedef struct {
+    int32_t bits; /* signed 2..64, unsigned 1..63; 0: exact, the caller has proven that int64 fits */
+    int32_t overflow;       /* enum pqs_overflow */
+    int32_t saturated_bits; /* of the two rules that have them */
+    int32_t is_signed;
+} pqs_register;
+
+/* When one is added to the floor of a quotient v. */
+typedef struct {
+    uint32_t table; /* bit 8*(v<0) + 4*(floor odd) + {0: zero, 1: below half, 2: half, 3: above} */
+    int32_t stochastic;  /* nonzero: (v*multiplier + R) >> shift instead of the table */
+    int32_t random_bits; /* 0..64: how many of R's top bits are drawn */
+    uint64_t seed;
+} pqs_rounding;
+
+/* v -> round(v * multiplier / (divisor * 2^shift)), then the register. */
+typedef struct {
+    int64_t multiplier;
+    int64_t divisor; /* >= 1; 1 where stochastic */
+    int32_t shift;   /* right; -64..128, where stochastic at most 64 */
+    pqs_rounding rounding;
+    pqs_register range;
+} pqs_narrow;
+
+/* Sums of blocks of group * interleave values; the register acts at every addition. */
+typedef struct {
+    pqs_register range;
+    size_t group; /* 0: one block, of any length */
+    size_t interleave;
+    int32_t start_bias; /* nonzero: the first accumulator of the first block starts from the bias */
+    size_t spill_count; /* > 0 needs group > 0, interleave 1: one accumulator, never cleared */
+    const pqs_narrow *spill;
+} pqs_accumulate;
+
+enum pqs_step_kind { PQS_STEP_NARROW = 0, PQS_STEP_ACCUMULATE = 1 };
+
+typedef struct {
+    int32_t kind; /* enum pqs_step_kind; the other member is unused */
+    pqs_narrow narrow;
+    pqs_accumulate accumulate;
+} pqs_step;
+
+/* ---- products ---------------------------------------------------------------------------- */
+
+enum pqs_product_kind { PQS_PRODUCT_MULTIPLY = 0, PQS_PRODUCT_SHIFT = 1, PQS_PRODUCT_LOOKUP = 2 };
+
+enum pqs_shifting { PQS_SHIFTING_A = 1, PQS_SHIFTING_B = 2, PQS_SHIFTING_BOTH = 3 };
+
+typedef struct {
+    int32_t kind; /* enum pqs_product_kind */
+    /* SHIFT: x * sum of the powers of two in the shifting operand, rounded when shifted right */
+    int32_t shifting; /* enum pqs_shifting */
+    int32_t drop;     /* 0..64 */
+    int32_t sign_before;
+    int32_t per_sum;
+    pqs_rounding rounding;
+    /* LOOKUP: table[(k * table_a + a) * table_b + b], without k where table_k is 0 */
+    const int64_t *table;
+    size_t table_k;
+    size_t table_a;
+    size_t table_b;
+} pqs_product;
+
+/* ---- data that come with a call ---------------------------------------------------------- */
+
+/* at[chain * chain_stride + m * m_stride + n * n_stride]; a stride of 0 broadcasts. */
+typedef struct {
+    const int64_t *at;
+    size_t chain_stride;
+    size_t m_stride;
+    size_t n_stride;
+} pqs_values;
+
+typedef struct {
+    const float *at;
+    size_t m_stride;
+    size_t n_stride;
+} pqs_floats;
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+/* A 128-bit two's complement number: high * 2^64 + low. */
+typedef struct {
+    int64_t high;
+    uint64_t low;
+} pqs_words;
+
+/* Places are ordered by (m, n, position). */
+typedef struct {
+    int32_t found;
+    int64_t m;
+    int64_t n;
+    int64_t position; /* slot of the last real term inside the value, -1: it has none */
+    int64_t k;        /* that term's k, -1: none */
+} pqs_place;
+
+typedef struct {
+    int64_t overflows;
+    pqs_place first;
+    pqs_place trap; /* the first of those whose register's rule is TRAP */
+    int32_t seen;   /* zero: the two extremes hold nothing */
+    pqs_words minimum;
+    pqs_words maximum;
+} pqs_step_events;
+
+/* ---- reduce ------------------------------------------------------------------------------ */
+
+/* How many int64 of scratch pqs_reduce needs; 0 if the steps are invalid or too long. */
+size_t pqs_reduce_scratch(const pqs_step *steps, size_t step_count, size_t slots);
+
+/* out[m * out_stride + n] = the chain's value for row m of a and column n of b.
+ *
+ * a: (m, k) at a[m * a_stride + k]; b: (k, n) at b[n * b_stride + k], so columns are contiguous.
+ * Elements are exact integers (codes for LOOKUP). order: `slots` entries, k or -1 for a hole;
+ * null: slots = k, ascending. zero points are subtracted from the operands (null: none).
+ * m_first, n_first: numbers of row 0 and column 0 in the whole, for places and random numbers.
+ * events: step_count of them, added to. counts: overflows an output at
+ * [m * counts_stride + n], added to; null: none.
+ * The caller has proven (see pyqsim/bounds.py) that int64 holds every product, every rounded
+ * value and every exact sum; where it has not, values wrap and nothing is undefined. */
+int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
+               size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+               int64_t m_first, int64_t n_first,
+               const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+               const pqs_values *a_zero_point, const pqs_values *b_zero_point,
+               const pqs_values *bias,
+               int64_t *out, size_t out_stride,
+               pqs_step_events *events, int64_t *counts, size_t counts_stride, int64_t *scratch);
+
+/* out[m * out_stride + n] = -zb*sum(a) - za*sum(b) + k*za*zb, one exact integer. */
+int pqs_zero_point_correction(size_t m, size_t n, size_t k,
+                              const int64_t *a, size_t a_stride,
+                              const int64_t *b, size_t b_stride,
+                              const pqs_values *a_zero_point, const pqs_values *b_zero_point,
+                              int64_t *out, size_t out_stride);
+
+/* ---- output ------------------------------------------------------------------------------ */
+
+enum pqs_output_kind {
+    PQS_OUTPUT_ADD = 0,         /* v + data, then the register */
+    PQS_OUTPUT_MERGE = 1,       /* sum over chains of data * v, the register at every addition */
+    PQS_OUTPUT_NARROW = 2,      /* narrow; its multiplier and shift may come from the data */
+    PQS_OUTPUT_FLOAT_SCALE = 3, /* rint(float(v) * scale) in float32, saturated to int32 */
+    PQS_OUTPUT_CLAMP = 4,       /* min(max(v, minimum), maximum) */
+    PQS_OUTPUT_LOOKUP = 5,      /* table[v mod table_size], table_size a power of two */
+    PQS_OUTPUT_THRESHOLDS = 6   /* how many of the table_size thresholds t have v >= t */
+};
+
+/* What the data's shift s (positive: left) adds to narrow.shift. */
+enum pqs_shift_part {
+    PQS_SHIFT_NONE = 0,
+    PQS_SHIFT_ALL = 1,  /* -s */
+    PQS_SHIFT_LEFT = 2, /* -max(s, 0) */
+    PQS_SHIFT_RIGHT = 3 /* max(-s, 0) */
+};
+
+typedef struct {
+    int32_t kind;         /* enum pqs_output_kind */
+    int32_t index;        /* of the datapath's output step this is (part of) */
+    pqs_register range;   /* ADD, MERGE */
+    pqs_narrow narrow;    /* NARROW */
+    int32_t multiplier_from_data; /* NARROW: data replaces narrow.multiplier */
+    int32_t shift_part;   /* NARROW: enum pqs_shift_part, of shift_data */
+    pqs_values data;      /* ADD, MERGE, NARROW; FLOAT_SCALE with clamp_before: zero point */
+    pqs_values shift_data;
+    pqs_floats scale;     /* FLOAT_SCALE */
+    int32_t clamp_before; /* FLOAT_SCALE: clamp to [minimum - zp, maximum - zp] before rounding */
+    int64_t minimum;      /* CLAMP, FLOAT_SCALE */
+    int64_t maximum;
+    const int64_t *table; /* LOOKUP, THRESHOLDS: at [n * table_n_stride + i] */
+    size_t table_size;
+    size_t table_n_stride;
+} pqs_output_step;
+
+/* values[chain][m][n], contiguous, are replaced by their output; after a MERGE only chain 0 counts.
+ * step_first: number of output step 0 in random-number counters (the count of reduce steps).
+ * trap: position holds the index of the output step that trapped. */
+int pqs_output(const pqs_output_step *steps, size_t step_count, int32_t step_first,
+               size_t chains, size_t m, size_t n, int64_t m_first, int64_t *values,
+               pqs_place *trap);
+
+/* ---- primitives, for tests and users ------------------------------------------------------ */
+
+/* out[i] = the Narrow step on x[i]; *overflows = how many left the register. */
+int pqs_narrow_array(const pqs_narrow *step, size_t count, const int64_t *x, int64_t *out,
+                     int64_t *overflows, pqs_place *trap);
+
+/* Philox4x32-10: four random words for a counter of four words and a key of two. */
+void pqs_philox4x32_10(const uint32_t *counter, const uint32_t *key, uint32_t *words);
+
+/* --- cffi: end --- */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,135 @@
+/* One chain: the terms of every output go through the reduce steps and leave one value. */
+#include "reference/reference.h"
+
+#include <string.h>
+
+static size_t step_output_count(const pqs_step *step, size_t count) {
+    const int sums = step->kind == PQS_STEP_ACCUMULATE;
+    return sums ? pqs_accumulate_count(&step->accumulate, count) : count;
+}
+
+/* Scratch: two buffers of `longest` values, `longest` held flags, then every step's positions. */
+typedef struct {
+    size_t longest;
+    size_t positions; /* all steps together */
+    size_t outputs;
+} layout;
+
+static layout plan_layout(const pqs_step *steps, size_t step_count, size_t slots) {
+    layout plan = {slots ? slots : 1, 0, slots};
+    for (size_t i = 0; i < step_count; i++) {
+        plan.positions += plan.outputs;
+        plan.outputs = step_output_count(&steps[i], plan.outputs);
+        if (plan.outputs > plan.longest) plan.longest = plan.outputs;
+    }
+    return plan;
+}
+
+size_t pqs_reduce_scratch(const pqs_step *steps, size_t step_count, size_t slots) {
+    if ((step_count && !steps) || !pqs_steps_are_valid(steps, step_count)) return 0;
+    if (slots > INT32_MAX) return 0;
+    const layout plan = plan_layout(steps, step_count, slots);
+    return 3 * plan.longest + plan.positions;
+}
+
+/* Positions depend on the steps alone: the same for every output. */
+static void fill_positions(const pqs_step *steps, size_t step_count, size_t slots,
+                           const int64_t *order, int64_t *buffer, int64_t *other,
+                           int64_t *positions) {
+    size_t count = slots;
+    for (size_t slot = 0; slot < slots; slot++) {
+        buffer[slot] = order && order[slot] < 0 ? -1 : (int64_t)slot;
+    }
+    for (size_t i = 0; i < step_count; i++) {
+        if (steps[i].kind == PQS_STEP_NARROW) {
+            memcpy(positions, buffer, count * sizeof *positions);
+        } else {
+            pqs_accumulate_positions(&steps[i].accumulate, count, buffer, positions, other);
+            int64_t *const swap = buffer;
+            buffer = other;
+            other = swap;
+        }
+        positions += count;
+        count = step_output_count(&steps[i], count);
+    }
+}
+
+static int operands_are_valid(const pqs_product *product, size_t m, size_t n, size_t k,
+                              size_t slots, const int64_t *order, const int64_t *a,
+                              size_t a_stride, const int64_t *b, size_t b_stride) {
+    for (size_t slot = 0; order && slot < slots; slot++) {
+        if (order[slot] < -1 || order[slot] >= (int64_t)k) return 0;
+    }
+    if (product->kind != PQS_PRODUCT_LOOKUP) return 1;
+    if (product->table_k && product->table_k < k) return 0;
+    for (size_t i = 0; i < m * k; i++) {
+        if ((uint64_t)a[i / k * a_stride + i % k] >= product->table_a) return 0;
+    }
+    for (size_t i = 0; i < n * k; i++) {
+        if ((uint64_t)b[i / k * b_stride + i % k] >= product->table_b) return 0;
+    }
+    return 1;
+}
+
+int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
+               size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+               int64_t m_first, int64_t n_first,
+               const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+               const pqs_values *a_zero_point, const pqs_values *b_zero_point,
+               const pqs_values *bias,
+               int64_t *out, size_t out_stride,
+               pqs_step_events *events, int64_t *counts, size_t counts_stride, int64_t *scratch) {
+    if (!product || !out || !scratch || (step_count && (!steps || !events))) return PQS_ERROR_NULL;
+    if (k && (!a || !b)) return PQS_ERROR_NULL;
+    if (!pqs_product_is_valid(product) || !pqs_steps_are_valid(steps, step_count) ||
+        slots > INT32_MAX || (!order && slots != k)) {
+        return PQS_ERROR_DATAPATH;
+    }
+    const layout plan = plan_layout(steps, step_count, slots);
+    if (plan.outputs != 1) return PQS_ERROR_ONE_VALUE;
+    if (!operands_are_valid(product, m, n, k, slots, order, a, a_stride, b, b_stride)) {
+        return PQS_ERROR_OPERAND;
+    }
+
+    int64_t *const held = scratch + 2 * plan.longest, *const positions = held + plan.longest;
+    fill_positions(steps, step_count, slots, order, scratch, scratch + plan.longest, positions);
+
+    for (size_t i = 0; i < m * n; i++) {
+        const size_t row = i / n, column = i % n;
+        const int64_t m_number = m_first + (int64_t)row, n_number = n_first + (int64_t)column;
+        const int64_t start = pqs_value_at(bias, row, column);
+        int64_t *values = scratch, *next = scratch + plan.longest;
+        const int64_t *position = positions;
+        size_t count = slots;
+
+        pqs_products(product, slots, order, a + row * a_stride, b + column * b_stride,
+                     pqs_value_at(a_zero_point, row, column), pqs_value_at(b_zero_point, row, column),
+                     m_number, n_number, values);
+        for (size_t s = 0; s < step_count; s++) {
+            pqs_observer observer = {&events[s], counts ? &counts[row * counts_stride + column] : 0,
+                                     order, m_number, n_number};
+            const uint32_t tag = UINT32_C(256) * (uint32_t)s;
+            if (steps[s].kind == PQS_STEP_NARROW) {
+                const pqs_range range = pqs_register_range(&steps[s].narrow.range);
+                for (size_t j = 0; j < count; j++) {
+                    const pqs_draw draw = {position[j], n_number, m_number, tag};
+                    values[j] =
+                        pqs_narrow_value(&steps[s].narrow, range, values[j], draw, &observer);
+                }
+            } else {
+                pqs_accumulate_values(&steps[s].accumulate, count, values, position, start, tag,
+                                      next, held, &observer);
+                int64_t *const swap = values;
+                values = next;
+                next = swap;
+            }
+            position += count;
+            count = step_output_count(&steps[s], count);
+        }
+        out[row * out_stride + column] = values[0];
+    }
+    for (size_t s = 0; s < step_count; s++) {
+        if (events[s].trap.found) return PQS_TRAPPED;
+    }
+    return PQS_OK;
+}

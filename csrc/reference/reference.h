@@ -1,0 +1,77 @@
+/* What the files of the definition share: each function stands in the file of its name or idea. */
+#ifndef PQS_REFERENCE_H
+#define PQS_REFERENCE_H
+
+#include "arith.h"
+#include "pyqsim.h"
+
+/* The value for output (m, n); null values are 0. */
+static inline int64_t pqs_value_at(const pqs_values *values, size_t m, size_t n) {
+    return values ? values->at[m * values->m_stride + n * values->n_stride] : 0;
+}
+
+/* Counter of a random draw: (position, n, m, tag), tag = 256 * step + term. */
+typedef struct {
+    int64_t position;
+    int64_t n;
+    int64_t m;
+    uint32_t tag;
+} pqs_draw;
+
+#define PQS_PRODUCT_TAG (UINT32_C(256) * 255)
+
+uint64_t pqs_random_word(uint64_t seed, pqs_draw draw);
+
+/* A quotient after rounding, and its floor before. */
+typedef struct {
+    pqs_wide rounded;
+    pqs_wide floor;
+} pqs_quotient;
+
+pqs_quotient pqs_round_quotient(pqs_wide numerator, int64_t divisor, int shift,
+                                const pqs_rounding *rounding, pqs_draw draw);
+
+typedef struct {
+    pqs_wide minimum;
+    pqs_wide maximum;
+} pqs_range;
+
+pqs_range pqs_register_range(const pqs_register *reg);
+int64_t pqs_overflowed(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor);
+
+/* Where the events of one step at output (m, n) go. */
+typedef struct {
+    pqs_step_events *events;
+    int64_t *count;       /* overflows of this output; null: not asked for */
+    const int64_t *order; /* k of each position; null: the position itself */
+    int64_t m;
+    int64_t n;
+} pqs_observer;
+
+void pqs_see(pqs_observer *observer, pqs_wide value);
+void pqs_note_overflow(pqs_observer *observer, const pqs_register *reg, int64_t position);
+int64_t pqs_write(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor,
+                  int64_t position, pqs_observer *observer);
+
+int64_t pqs_narrow_value(const pqs_narrow *step, pqs_range range, int64_t value, pqs_draw draw,
+                         pqs_observer *observer);
+
+size_t pqs_accumulate_count(const pqs_accumulate *step, size_t count);
+void pqs_accumulate_values(const pqs_accumulate *step, size_t count, const int64_t *values,
+                           const int64_t *position, int64_t bias, uint32_t tag, int64_t *out,
+                           int64_t *held, pqs_observer *observer);
+void pqs_accumulate_positions(const pqs_accumulate *step, size_t count, const int64_t *values,
+                              int64_t *position, int64_t *out);
+
+void pqs_products(const pqs_product *product, size_t slots, const int64_t *order,
+                  const int64_t *a, const int64_t *b, int64_t a_zero_point, int64_t b_zero_point,
+                  int64_t m, int64_t n, int64_t *terms);
+
+/* The doors: whether a value is one that the header allows. */
+int pqs_register_is_valid(const pqs_register *reg);
+int pqs_narrow_is_valid(const pqs_narrow *step);
+int pqs_product_is_valid(const pqs_product *product);
+int pqs_steps_are_valid(const pqs_step *steps, size_t step_count);
+int pqs_output_step_is_valid(const pqs_output_step *step);
+
+#endif

@@ -1,0 +1,1 @@
+"""pyqsim: bit-exact integer inference, with every rounding and overflow accounted for."""

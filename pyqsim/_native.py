@@ -1,0 +1,337 @@
+"""The one importer of the C library: arrays to pointers, values to structs, status to exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim._libpyqsim import ffi, lib
+from pyqsim.datapath import (
+    Lookup,
+    Multiply,
+    Narrow,
+    Product,
+    ReduceStep,
+    Register,
+    Shift,
+)
+from pyqsim.errors import DatapathError
+from pyqsim.modes import OverflowRule, Rounding
+
+__all__ = ["OutputOp", "RawEvents", "RawPlace", "ReduceProgram", "narrow_array", "output", "philox"]
+
+Ints = npt.NDArray[np.int64]
+
+for _rule in OverflowRule:
+    if getattr(lib, f"PQS_OVERFLOW_{_rule.name}") != _rule:
+        raise ImportError(f"pyqsim: the C library was built for another version ({_rule!r})")
+
+_SHIFT_PARTS = {
+    "none": lib.PQS_SHIFT_NONE,
+    "all": lib.PQS_SHIFT_ALL,
+    "left": lib.PQS_SHIFT_LEFT,
+    "right": lib.PQS_SHIFT_RIGHT,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RawPlace:
+    """A place inside one chain, ordered as events are."""
+
+    m: int
+    n: int
+    position: int
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvents:
+    """What one chain's step saw; `trap` is the first overflow of a TRAP register."""
+
+    overflows: int
+    first: RawPlace | None
+    trap: RawPlace | None
+    minimum: int | None
+    maximum: int | None
+
+
+# ---------------------------------------------------------------------------------------------
+# arrays and values to C
+
+
+def _pointer(array: npt.NDArray[np.generic] | None, ctype: str = "int64_t *"):
+    """Address of the first element; the caller keeps the array alive."""
+    return ffi.NULL if array is None else ffi.cast(ctype, array.ctypes.data)
+
+
+def _set_values(target, array: Ints | None) -> None:
+    """Point a pqs_values at an (M, N) or (chains, M, N) array, broadcast or not."""
+    if array is None:
+        return
+    strides = [stride // 8 for stride in array.strides]
+    target.at = _pointer(array)
+    target.m_stride, target.n_stride = strides[-2:]
+    target.chain_stride = strides[0] if array.ndim == 3 else 0
+
+
+def _values(array: Ints | None):
+    if array is None:
+        return ffi.NULL
+    target = ffi.new("pqs_values *")
+    _set_values(target, array)
+    return target
+
+
+def _set_register(target, register: Register) -> None:
+    target.bits = register.bits or 0
+    target.overflow = register.overflow.rule
+    target.saturated_bits = register.overflow.saturated_bits
+    target.is_signed = register.signed
+
+
+def _set_rounding(target, rounding: Rounding) -> None:
+    target.table = rounding.table
+    target.stochastic = rounding.stochastic
+    target.random_bits = 64 if rounding.random_bits is None else rounding.random_bits
+    target.seed = rounding.seed or 0
+
+
+def _set_narrow(target, step: Narrow) -> None:
+    target.multiplier, target.divisor = step.multiplier, step.divisor
+    target.shift = step.exact_shift
+    _set_rounding(target.rounding, step.rounding)
+    _set_register(target.range, step.register)
+
+
+def _check(status: int) -> None:
+    if status not in (lib.PQS_OK, lib.PQS_TRAPPED):
+        raise DatapathError(ffi.string(lib.pqs_status_string(status)).decode())
+
+
+def _place(place) -> RawPlace | None:
+    if not place.found:
+        return None
+    return RawPlace(place.m, place.n, place.position, place.k)
+
+
+def _wide(words) -> int:
+    return (words.high << 64) + words.low
+
+
+# ---------------------------------------------------------------------------------------------
+# reduce
+
+
+class ReduceProgram:
+    """A product and its reduce steps as C structs, made once and run on many blocks.
+
+    Parameters
+    ----------
+    product : Product
+    steps : tuple of ReduceStep
+    a_shifts, b_shifts : bool
+        Which operands have shifts, for a Shift product.
+    """
+
+    def __init__(
+        self, product: Product, steps: tuple[ReduceStep, ...], *, a_shifts: bool, b_shifts: bool
+    ) -> None:
+        self._keep: list[object] = []
+        self._product = self._lower_product(product, a_shifts, b_shifts)
+        self._count = len(steps)
+        self._steps = ffi.new("pqs_step[]", max(self._count, 1))
+        for target, step in zip(self._steps, steps, strict=False):
+            self._lower_step(target, step)
+
+    def _lower_product(self, product: Product, a_shifts: bool, b_shifts: bool):
+        target = ffi.new("pqs_product *")
+        if isinstance(product, Multiply):
+            target.kind = lib.PQS_PRODUCT_MULTIPLY
+        elif isinstance(product, Shift):
+            target.kind = lib.PQS_PRODUCT_SHIFT
+            target.shifting = lib.PQS_SHIFTING_A * a_shifts + lib.PQS_SHIFTING_B * b_shifts
+            target.drop = product.drop
+            target.sign_before = product.sign == "before"
+            target.per_sum = product.per == "sum"
+            _set_rounding(target.rounding, product.rounding)
+        elif isinstance(product, Lookup):
+            values = np.ascontiguousarray(product.table.values)
+            self._keep.append(values)
+            target.kind = lib.PQS_PRODUCT_LOOKUP
+            target.table = _pointer(values)
+            target.table_k = values.shape[0] if values.ndim == 3 else 0
+            target.table_a, target.table_b = values.shape[-2:]
+        return target
+
+    def _lower_step(self, target, step: ReduceStep) -> None:
+        if isinstance(step, Narrow):
+            target.kind = lib.PQS_STEP_NARROW
+            _set_narrow(target.narrow, step)
+            return
+        target.kind = lib.PQS_STEP_ACCUMULATE
+        accumulate = target.accumulate
+        _set_register(accumulate.range, step.register)
+        accumulate.group = step.group or 0
+        accumulate.interleave = step.interleave
+        accumulate.start_bias = step.start == "bias"
+        if step.spill:
+            spill = ffi.new("pqs_narrow[]", len(step.spill))
+            for narrow, value in zip(spill, step.spill, strict=True):
+                _set_narrow(narrow, value)
+            self._keep.append(spill)
+            accumulate.spill, accumulate.spill_count = spill, len(step.spill)
+
+    def run(
+        self,
+        a: Ints,
+        b: Ints,
+        out: Ints,
+        *,
+        order: Ints | None = None,
+        m_first: int = 0,
+        a_zero_point: Ints | None = None,
+        b_zero_point: Ints | None = None,
+        bias: Ints | None = None,
+        counts: Ints | None = None,
+    ) -> tuple[RawEvents, ...]:
+        """Run one chain on rows of a: (m, K) and (n, K), both C-contiguous, into out: (m, n).
+
+        Zero points and bias broadcast to (m, n); None is 0. `counts` (m, n) is added to.
+        """
+        m, k = a.shape
+        slots = k if order is None else len(order)
+        size = lib.pqs_reduce_scratch(self._steps, self._count, slots)
+        scratch = np.empty(max(size, 1), dtype=np.int64)
+        events = ffi.new("pqs_step_events[]", max(self._count, 1))
+        status = lib.pqs_reduce(
+            self._product, self._steps, self._count, m, len(b), k, slots, _pointer(order),
+            m_first, 0, _pointer(a), k, _pointer(b), k,
+            _values(a_zero_point), _values(b_zero_point), _values(bias),
+            _pointer(out), out.strides[0] // 8,
+            events, _pointer(counts), 0 if counts is None else counts.strides[0] // 8,
+            _pointer(scratch),
+        )  # fmt: skip
+        _check(status)
+        return tuple(_raw_events(events[i]) for i in range(self._count))
+
+
+def _raw_events(events) -> RawEvents:
+    seen = bool(events.seen)
+    return RawEvents(
+        events.overflows,
+        _place(events.first),
+        _place(events.trap),
+        _wide(events.minimum) if seen else None,
+        _wide(events.maximum) if seen else None,
+    )
+
+
+def zero_point_correction(a: Ints, b: Ints, a_zero_point: Ints, b_zero_point: Ints) -> Ints:
+    """``-zb*sum(a) - za*sum(b) + K*za*zb`` of a: (m, K) and b: (n, K), as (m, n)."""
+    m, k = a.shape
+    out = np.empty((m, len(b)), dtype=np.int64)
+    status = lib.pqs_zero_point_correction(
+        m, len(b), k, _pointer(a), k, _pointer(b), k,
+        _values(a_zero_point), _values(b_zero_point), _pointer(out), len(b),
+    )  # fmt: skip
+    _check(status)
+    return out
+
+
+# ---------------------------------------------------------------------------------------------
+# output
+
+
+@dataclass(frozen=True, eq=False)
+class OutputOp:
+    """One primitive of the output pipeline; arrays are (M, N) or (chains, M, N) int64 views.
+
+    Attributes
+    ----------
+    kind : {"add", "merge", "narrow", "float_scale", "clamp", "lookup", "thresholds"}
+    index : int
+        The datapath's output step that it is (part of).
+    """
+
+    kind: str
+    index: int
+    register: Register = field(default_factory=Register)
+    narrow: Narrow = field(default_factory=Narrow)
+    data: Ints | None = None
+    multiplier_from_data: bool = False
+    shift_part: str = "none"
+    shift_data: Ints | None = None
+    scale: npt.NDArray[np.float32] | None = None
+    clamp_before: bool = False
+    minimum: int = 0
+    maximum: int = 0
+    table: Ints | None = None
+
+    def rows(self, rows: slice) -> OutputOp:
+        """The same primitive on some rows m."""
+        cut = {
+            name: None if (array := getattr(self, name)) is None else array[..., rows, :]
+            for name in ("data", "shift_data", "scale")
+        }
+        return OutputOp(**{name: getattr(self, name) for name in self.__dataclass_fields__} | cut)
+
+
+def _set_output(target, op: OutputOp) -> None:
+    target.kind = getattr(lib, f"PQS_OUTPUT_{op.kind.upper()}")
+    target.index = op.index
+    _set_register(target.range, op.register)
+    _set_narrow(target.narrow, op.narrow)
+    target.multiplier_from_data = op.multiplier_from_data
+    target.shift_part = _SHIFT_PARTS[op.shift_part]
+    _set_values(target.data, op.data)
+    _set_values(target.shift_data, op.shift_data)
+    if op.scale is not None:
+        target.scale.at = _pointer(op.scale, "float *")
+        target.scale.m_stride, target.scale.n_stride = (s // 4 for s in op.scale.strides)
+    target.clamp_before = op.clamp_before
+    target.minimum, target.maximum = op.minimum, op.maximum
+    if op.table is not None:
+        target.table = _pointer(op.table)
+        target.table_size = op.table.shape[-1]
+        target.table_n_stride = op.table.shape[-1] if op.table.ndim == 2 else 0
+
+
+def output(
+    ops: tuple[OutputOp, ...], values: Ints, *, step_first: int, m_first: int
+) -> RawPlace | None:
+    """Replace values (chains, m, n), C-contiguous, by their output; return the first trap.
+
+    The trap's `position` is the index of its output step. After a merge only values[0] counts.
+    """
+    steps = ffi.new("pqs_output_step[]", max(len(ops), 1))
+    for target, op in zip(steps, ops, strict=False):
+        _set_output(target, op)
+    trap = ffi.new("pqs_place *")
+    chains, m, n = values.shape
+    status = lib.pqs_output(
+        steps, len(ops), step_first, chains, m, n, m_first, _pointer(values), trap
+    )
+    _check(status)
+    return _place(trap)
+
+
+def narrow_array(step: Narrow, x: Ints) -> tuple[Ints, int, RawPlace | None]:
+    """Run a Narrow step on a flat array: results, overflows, first trap (its n is the index)."""
+    target = ffi.new("pqs_narrow *")
+    _set_narrow(target, step)
+    out, overflows = np.empty_like(x), ffi.new("int64_t *")
+    trap = ffi.new("pqs_place *")
+    status = lib.pqs_narrow_array(
+        target, x.size, _pointer(x), _pointer(out), overflows, trap
+    )
+    _check(status)
+    return out, overflows[0], _place(trap)
+
+
+def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Philox4x32-10: four 32-bit words."""
+    words = ffi.new("uint32_t[4]")
+    lib.pqs_philox4x32_10(ffi.new("uint32_t[4]", counter), ffi.new("uint32_t[2]", key), words)
+    return words[0], words[1], words[2], words[3]

@@ -1,0 +1,173 @@
+"""Interval arithmetic on a datapath: proof that int64 holds every value that a step makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyqsim.datapath import (
+    Accumulate,
+    Lookup,
+    Multiply,
+    Narrow,
+    Product,
+    ReduceStep,
+    Register,
+    Shift,
+)
+from pyqsim.errors import AccumulatorRangeError
+from pyqsim.modes import OverflowRule, Rounding
+
+__all__ = ["Interval", "add", "narrow", "product", "reduce", "require", "scale"]
+
+_INT64_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """All integers from `low` to `high`, both included; Python integers of any size."""
+
+    low: int
+    high: int
+
+    def hull(self, other: Interval) -> Interval:
+        """The smallest interval that holds both."""
+        return Interval(min(self.low, other.low), max(self.high, other.high))
+
+    def fits(self, bits: int) -> bool:
+        """Whether a signed word of `bits` holds every number."""
+        return -(1 << (bits - 1)) <= self.low and self.high < 1 << (bits - 1)
+
+
+ZERO = Interval(0, 0)
+
+
+def require(interval: Interval, where: str, bits: int = _INT64_BITS) -> Interval:
+    """Return the interval, or raise AccumulatorRangeError if a word of `bits` may not hold it."""
+    if not interval.fits(bits):
+        raise AccumulatorRangeError(
+            f"{where}: values may reach {interval.low}..{interval.high}, allowed: "
+            f"{-(1 << (bits - 1))}..{(1 << (bits - 1)) - 1} (int{bits}); give an earlier step "
+            "bits=, or use smaller operands or K"
+        )
+    return interval
+
+
+def add(x: Interval, y: Interval) -> Interval:
+    """Interval of a sum."""
+    return Interval(x.low + y.low, x.high + y.high)
+
+
+def scale(x: Interval, y: Interval) -> Interval:
+    """Interval of a product."""
+    corners = (x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high)
+    return Interval(min(corners), max(corners))
+
+
+def _times(x: Interval, count: int) -> Interval:
+    return Interval(x.low * count, x.high * count)
+
+
+def _round(numerator: Interval, denominator: int, rounding: Rounding) -> Interval:
+    """Interval of ``round(numerator / denominator)`` for any table: floor or floor + 1."""
+    if denominator == 1:
+        return numerator
+    moves_exact = rounding.table & 0x1111
+    moves_rest = rounding.stochastic or rounding.table & 0xEEEE
+    up = moves_exact or (moves_rest and numerator.high % denominator)
+    return Interval(numerator.low // denominator, numerator.high // denominator + bool(up))
+
+
+def _write(value: Interval, register: Register) -> Interval:
+    """Interval of what the register holds."""
+    low, high = register.minimum, register.maximum
+    if low is None or high is None or (low <= value.low and value.high <= high):
+        return value
+    if register.overflow.rule in (
+        OverflowRule.SATURATE,
+        OverflowRule.SATURATE_SYMMETRIC,
+        OverflowRule.SATURATE_HOLD,
+    ):
+        return Interval(min(max(value.low, low), high), max(min(value.high, high), low))
+    return Interval(low, high)
+
+
+def write(value: Interval, register: Register, where: str) -> Interval:
+    """Interval of what a register holds after a sum; exact registers must be proven."""
+    held = _write(value, register)
+    return require(held, where) if register.bits is None else held
+
+
+def narrow(step: Narrow, value: Interval, where: str) -> Interval:
+    """Interval of a Narrow step's results; its rounded value must fit int64."""
+    numerator = scale(value, Interval(step.multiplier, step.multiplier))
+    shift = step.exact_shift
+    numerator = _times(numerator, 1 << max(-shift, 0))
+    rounded = _round(numerator, step.divisor << max(shift, 0), step.rounding)
+    return _write(require(rounded, where), step.register)
+
+
+def product(kind: Product, a: Interval, b: Interval) -> Interval:
+    """Interval of one term; `a` and `b` are the operands after their zero points."""
+    require(a, "product: operand a - zero point")
+    require(b, "product: operand b - zero point")
+    if isinstance(kind, Lookup):
+        values = kind.table.values
+        return Interval(int(values.min()), int(values.max()))
+    exact = scale(a, b)
+    if isinstance(kind, Multiply):
+        return require(exact, "product Multiply")
+    return require(_shift_terms(kind, exact), "product Shift")
+
+
+def _shift_terms(kind: Shift, exact: Interval) -> Interval:
+    """Each R is within 1 of its quotient; there are at most 63 * 63 of them."""
+    if kind.drop == 0:
+        return exact
+    terms = 1 if kind.per == "sum" else 63 * 63
+    dropped = Interval(exact.low >> kind.drop, (exact.high >> kind.drop) + 1)
+    return Interval(dropped.low - terms, dropped.high + terms).hull(ZERO)
+
+
+def reduce(
+    steps: tuple[ReduceStep, ...], term: Interval, slots: int, bias: Interval
+) -> Interval:
+    """Interval of the value a chain leaves; raises where int64 is not proven to hold a step."""
+    value, count = term, slots
+    for number, step in enumerate(steps):
+        where = f"reduce step {number} ({type(step).__name__})"
+        if isinstance(step, Narrow):
+            value = narrow(step, value, where)
+        else:
+            value = _accumulate(step, value, count, bias, where)
+            count = step.output_count(count)
+    return value
+
+
+def _accumulate(
+    step: Accumulate, value: Interval, count: int, bias: Interval, where: str
+) -> Interval:
+    start = bias.hull(ZERO) if step.start == "bias" else ZERO
+    if step.spill:
+        return _accumulate_with_spill(step, value, count, start, where)
+    longest = count if step.group is None else min(step.group, count)
+    if step.interleave > 1 and step.group is None:
+        longest = -(-count // step.interleave)
+    return write(start.hull(add(start, _times(value, longest))), step.register, where)
+
+
+def _accumulate_with_spill(
+    step: Accumulate, value: Interval, count: int, start: Interval, where: str
+) -> Interval:
+    """Follow the accumulator from spill to spill until its interval grows no more."""
+    group = step.group or 1
+    held = start
+    for _ in range(-(-count // group)):
+        summed = write(held.hull(add(held, _times(value, group))), step.register, where)
+        spilled = summed
+        for number, spill in enumerate(step.spill):
+            spilled = narrow(spill, spilled, f"{where}, spill step {number}")
+        grown = held.hull(spilled)
+        if grown == held:
+            break
+        held = grown
+    return held

@@ -1,0 +1,106 @@
+"""The numbers a requantize scheme works with: made by ``encode``, passed with a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim.errors import DatapathError
+
+__all__ = ["FloatFactor", "Multiplier", "Parameters", "PowerOfTwoFactor"]
+
+
+def _frozen_ints(
+    where: str, name: str, value: npt.ArrayLike, low: int, high: int
+) -> npt.NDArray[np.int64]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu":
+        raise DatapathError(f"{where}: {name}={value!r}, allowed: integers")
+    outside = (array < low) | (array > high)
+    if outside.any():
+        raise DatapathError(
+            f"{where}: {name}={array[outside].flat[0]}, allowed: {low}..{high}"
+        )
+    frozen = np.array(array, dtype=np.int64)
+    frozen.setflags(write=False)
+    return frozen
+
+
+@dataclass(frozen=True, eq=False)
+class Multiplier:
+    """Real factor = ``multiplier * 2**(shift - 31)``, one or one a channel.
+
+    Parameters
+    ----------
+    multiplier : int or array_like of int
+        0..2**31-1; ``encode`` makes 2**30..2**31-1, or 0 for a factor too small.
+    shift : int or array_like of int
+        -31..30, positive is left.
+    """
+
+    multiplier: npt.NDArray[np.int64]
+    shift: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        multiplier = _frozen_ints("Multiplier", "multiplier", self.multiplier, 0, 2**31 - 1)
+        shift = _frozen_ints("Multiplier", "shift", self.shift, -31, 30)
+        object.__setattr__(self, "multiplier", multiplier)
+        object.__setattr__(self, "shift", shift)
+
+    def __repr__(self) -> str:
+        return f"Multiplier(multiplier={self.multiplier.tolist()}, shift={self.shift.tolist()})"
+
+
+@dataclass(frozen=True, eq=False)
+class FloatFactor:
+    """A float32 factor, one or one a channel.
+
+    Parameters
+    ----------
+    scale : float32 or array_like of float32
+        Finite, > 0; float64 values must be float32 numbers already.
+    """
+
+    scale: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        given = np.asarray(self.scale, dtype=np.float64)
+        with np.errstate(over="ignore"):
+            scale = given.astype(np.float32)
+        wrong = ~(np.isfinite(scale) & (scale > 0) & (scale == given))
+        if wrong.any():
+            raise DatapathError(
+                f"FloatFactor: scale={given[wrong].flat[0]}, allowed: float32 numbers, "
+                "finite, > 0; FloatScale.encode rounds"
+            )
+        scale.setflags(write=False)
+        object.__setattr__(self, "scale", scale)
+
+    def __repr__(self) -> str:
+        return f"FloatFactor(scale={self.scale.tolist()})"
+
+
+@dataclass(frozen=True, eq=False)
+class PowerOfTwoFactor:
+    """Real factor = ``2**shift``, one or one a channel.
+
+    Parameters
+    ----------
+    shift : int or array_like of int
+        -64..64, positive is left.
+    """
+
+    shift: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "shift", _frozen_ints("PowerOfTwoFactor", "shift", self.shift, -64, 64)
+        )
+
+    def __repr__(self) -> str:
+        return f"PowerOfTwoFactor(shift={self.shift.tolist()})"
+
+
+Parameters = Multiplier | FloatFactor | PowerOfTwoFactor
