@@ -191,6 +191,7 @@ class ReduceProgram:
         *,
         order: Ints | None = None,
         m_first: int = 0,
+        n_first: int = 0,
         a_zero_point: Ints | None = None,
         b_zero_point: Ints | None = None,
         bias: Ints | None = None,
@@ -207,7 +208,7 @@ class ReduceProgram:
         events = ffi.new("pqs_step_events[]", max(self._count, 1))
         status = lib.pqs_reduce(
             self._product, self._steps, self._count, m, len(b), k, slots, _pointer(order),
-            m_first, 0, _pointer(a), k, _pointer(b), k,
+            m_first, n_first, _pointer(a), k, _pointer(b), k,
             _values(a_zero_point), _values(b_zero_point), _values(bias),
             _pointer(out), out.strides[0] // 8,
             events, _pointer(counts), 0 if counts is None else counts.strides[0] // 8,
@@ -228,8 +229,10 @@ def _raw_events(events) -> RawEvents:
     )
 
 
-def zero_point_correction(a: Ints, b: Ints, a_zero_point: Ints, b_zero_point: Ints) -> Ints:
-    """``-zb*sum(a) - za*sum(b) + K*za*zb`` of a: (m, K) and b: (n, K), as (m, n)."""
+def zero_point_correction(
+    a: Ints, b: Ints, a_zero_point: Ints | None, b_zero_point: Ints | None
+) -> Ints:
+    """``-zb*sum(a) - za*sum(b) + K*za*zb`` of a: (m, K) and b: (n, K), as (m, n); None is 0."""
     m, k = a.shape
     out = np.empty((m, len(b)), dtype=np.int64)
     status = lib.pqs_zero_point_correction(
@@ -299,7 +302,7 @@ def _set_output(target, op: OutputOp) -> None:
 
 
 def output(
-    ops: tuple[OutputOp, ...], values: Ints, *, step_first: int, m_first: int
+    ops: tuple[OutputOp, ...], values: Ints, *, step_first: int, m_first: int, n_first: int
 ) -> RawPlace | None:
     """Replace values (chains, m, n), C-contiguous, by their output; return the first trap.
 
@@ -311,7 +314,7 @@ def output(
     trap = ffi.new("pqs_place *")
     chains, m, n = values.shape
     status = lib.pqs_output(
-        steps, len(ops), step_first, chains, m, n, m_first, _pointer(values), trap
+        steps, len(ops), step_first, chains, m, n, m_first, n_first, _pointer(values), trap
     )
     _check(status)
     return _place(trap)
@@ -323,9 +326,7 @@ def narrow_array(step: Narrow, x: Ints) -> tuple[Ints, int, RawPlace | None]:
     _set_narrow(target, step)
     out, overflows = np.empty_like(x), ffi.new("int64_t *")
     trap = ffi.new("pqs_place *")
-    status = lib.pqs_narrow_array(
-        target, x.size, _pointer(x), _pointer(out), overflows, trap
-    )
+    status = lib.pqs_narrow_array(target, x.size, _pointer(x), _pointer(out), overflows, trap)
     _check(status)
     return out, overflows[0], _place(trap)
 

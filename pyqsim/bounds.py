@@ -17,7 +17,19 @@ from pyqsim.datapath import (
 from pyqsim.errors import AccumulatorRangeError
 from pyqsim.modes import OverflowRule, Rounding
 
-__all__ = ["Interval", "add", "narrow", "product", "reduce", "require", "scale"]
+__all__ = [
+    "ZERO",
+    "Interval",
+    "add",
+    "narrow",
+    "product",
+    "reduce",
+    "require",
+    "scale",
+    "subtract",
+    "times",
+    "write",
+]
 
 _INT64_BITS = 64
 
@@ -63,8 +75,14 @@ def scale(x: Interval, y: Interval) -> Interval:
     return Interval(min(corners), max(corners))
 
 
-def _times(x: Interval, count: int) -> Interval:
+def times(x: Interval, count: int) -> Interval:
+    """Interval of a sum of `count` such numbers, count >= 0."""
     return Interval(x.low * count, x.high * count)
+
+
+def subtract(x: Interval, y: Interval) -> Interval:
+    """Interval of a difference."""
+    return Interval(x.low - y.high, x.high - y.low)
 
 
 def _round(numerator: Interval, denominator: int, rounding: Rounding) -> Interval:
@@ -101,7 +119,7 @@ def narrow(step: Narrow, value: Interval, where: str) -> Interval:
     """Interval of a Narrow step's results; its rounded value must fit int64."""
     numerator = scale(value, Interval(step.multiplier, step.multiplier))
     shift = step.exact_shift
-    numerator = _times(numerator, 1 << max(-shift, 0))
+    numerator = times(numerator, 1 << max(-shift, 0))
     rounded = _round(numerator, step.divisor << max(shift, 0), step.rounding)
     return _write(require(rounded, where), step.register)
 
@@ -128,9 +146,7 @@ def _shift_terms(kind: Shift, exact: Interval) -> Interval:
     return Interval(dropped.low - terms, dropped.high + terms).hull(ZERO)
 
 
-def reduce(
-    steps: tuple[ReduceStep, ...], term: Interval, slots: int, bias: Interval
-) -> Interval:
+def reduce(steps: tuple[ReduceStep, ...], term: Interval, slots: int, bias: Interval) -> Interval:
     """Interval of the value a chain leaves; raises where int64 is not proven to hold a step."""
     value, count = term, slots
     for number, step in enumerate(steps):
@@ -152,7 +168,7 @@ def _accumulate(
     longest = count if step.group is None else min(step.group, count)
     if step.interleave > 1 and step.group is None:
         longest = -(-count // step.interleave)
-    return write(start.hull(add(start, _times(value, longest))), step.register, where)
+    return write(start.hull(add(start, times(value, longest))), step.register, where)
 
 
 def _accumulate_with_spill(
@@ -162,7 +178,7 @@ def _accumulate_with_spill(
     group = step.group or 1
     held = start
     for _ in range(-(-count // group)):
-        summed = write(held.hull(add(held, _times(value, group))), step.register, where)
+        summed = write(held.hull(add(held, times(value, group))), step.register, where)
         spilled = summed
         for number, spill in enumerate(step.spill):
             spilled = narrow(spill, spilled, f"{where}, spill step {number}")

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import check_bool, check_choice, check_int
 from pyqsim.errors import DatapathError
 from pyqsim.modes import FLOOR, WRAP, Overflow, OverflowRule, Rounding
 
@@ -46,22 +48,6 @@ _NARROW_ONLY = (
     OverflowRule.WRAP_SATURATED_BITS,
     OverflowRule.SIGN_MAGNITUDE_WRAP,
 )
-
-
-def _check_int(where: str, name: str, value: object, low: int | None, high: int | None) -> int:
-    """Return `value` as an int, or say name, value and range."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise DatapathError(f"{where}: {name}={value!r}, allowed: an int")
-    number = int(value)
-    if (low is not None and number < low) or (high is not None and number > high):
-        limits = f"{'-inf' if low is None else low}..{'inf' if high is None else high}"
-        raise DatapathError(f"{where}: {name}={number}, allowed: {limits}")
-    return number
-
-
-def _check_choice(where: str, name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise DatapathError(f"{where}: {name}={value!r}, allowed: {', '.join(map(repr, choices))}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +101,7 @@ class Multiply:
     zero_points: Literal["subtract", "fold"] = "subtract"
 
     def __post_init__(self) -> None:
-        _check_choice("Multiply", "zero_points", self.zero_points, ("subtract", "fold"))
+        check_choice("Multiply", "zero_points", self.zero_points, ("subtract", "fold"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +140,10 @@ class Shift:
     per: Literal["term", "sum"] = "term"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "drop", _check_int("Shift", "drop", self.drop, 0, 64))
+        object.__setattr__(self, "drop", check_int("Shift", "drop", self.drop, 0, 64))
         object.__setattr__(self, "rounding", Rounding.of(self.rounding))
-        _check_choice("Shift", "sign", self.sign, ("after", "before"))
-        _check_choice("Shift", "per", self.per, ("term", "sum"))
+        check_choice("Shift", "sign", self.sign, ("after", "before"))
+        check_choice("Shift", "per", self.per, ("term", "sum"))
 
 
 @dataclass(frozen=True)
@@ -232,13 +218,11 @@ def _check_register(
     """Validate and normalise the three register fields that the steps share."""
     where = type(step).__name__
     object.__setattr__(step, "overflow", Overflow.of(step.overflow))
-    if not isinstance(step.signed, (bool, np.bool_)):
-        raise DatapathError(f"{where}: signed={step.signed!r}, allowed: True, False")
-    object.__setattr__(step, "signed", bool(step.signed))
+    object.__setattr__(step, "signed", check_bool(where, "signed", step.signed))
     rule, saturated = step.overflow.rule, step.overflow.saturated_bits
     if step.bits is not None:
         low, high = (2, 64) if step.signed else (1, 63)
-        object.__setattr__(step, "bits", _check_int(where, "bits", step.bits, low, high))
+        object.__setattr__(step, "bits", check_int(where, "bits", step.bits, low, high))
         if saturated > step.bits:
             raise DatapathError(f"{where}: {step.overflow!r}, allowed: at most bits={step.bits}")
     if rule in _NARROW_ONLY and not isinstance(step, Narrow):
@@ -287,9 +271,9 @@ class Narrow:
     signed: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shift", _check_int("Narrow", "shift", self.shift, None, None))
+        object.__setattr__(self, "shift", check_int("Narrow", "shift", self.shift, None, None))
         for name, low in (("multiplier", -(2**63)), ("divisor", 1)):
-            value = _check_int("Narrow", name, getattr(self, name), low, 2**63 - 1)
+            value = check_int("Narrow", name, getattr(self, name), low, 2**63 - 1)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "rounding", Rounding.of(self.rounding))
         if self.rounding.stochastic and (self.divisor != 1 or self.shift > 64):
@@ -355,11 +339,11 @@ class Accumulate:
     def __post_init__(self) -> None:
         _check_register(self)
         if self.group is not None:
-            group = _check_int("Accumulate", "group", self.group, 1, 2**31 - 1)
+            group = check_int("Accumulate", "group", self.group, 1, 2**31 - 1)
             object.__setattr__(self, "group", group)
-        interleave = _check_int("Accumulate", "interleave", self.interleave, 1, 2**31 - 1)
+        interleave = check_int("Accumulate", "interleave", self.interleave, 1, 2**31 - 1)
         object.__setattr__(self, "interleave", interleave)
-        _check_choice("Accumulate", "start", self.start, ("zero", "bias"))
+        check_choice("Accumulate", "start", self.start, ("zero", "bias"))
         spill = (self.spill,) if isinstance(self.spill, Narrow) else tuple(self.spill)
         object.__setattr__(self, "spill", spill)
         if any(not isinstance(step, Narrow) for step in spill):
@@ -472,8 +456,8 @@ class Clamp:
     max: int
 
     def __post_init__(self) -> None:
-        low = _check_int("Clamp", "min", self.min, -(2**63), 2**63 - 1)
-        high = _check_int("Clamp", "max", self.max, -(2**63), 2**63 - 1)
+        low = check_int("Clamp", "min", self.min, -(2**63), 2**63 - 1)
+        high = check_int("Clamp", "max", self.max, -(2**63), 2**63 - 1)
         object.__setattr__(self, "min", low)
         object.__setattr__(self, "max", high)
         if low > high:
@@ -522,7 +506,7 @@ class Stage:
     shift: Literal["none", "all", "left", "right"] = "none"
 
     def __post_init__(self) -> None:
-        _check_choice("Stage", "shift", self.shift, ("none", "all", "left", "right"))
+        check_choice("Stage", "shift", self.shift, ("none", "all", "left", "right"))
 
 
 @dataclass(frozen=True)
@@ -577,6 +561,12 @@ OutputStep = (
 )
 
 Nest = tuple[str | tuple[str, int], ...]
+Order = tuple[int, ...] | Nest
+
+
+def is_nest(order: Order) -> TypeGuard[Nest]:
+    """Whether an order is a loop nest, not a sequence of k."""
+    return any(not isinstance(item, int) for item in order)
 
 
 @dataclass(frozen=True)
@@ -608,7 +598,7 @@ class Datapath:
     product: Product = field(default_factory=Multiply)
     reduce: tuple[ReduceStep, ...] = (Accumulate(),)
     output: tuple[OutputStep, ...] = ()
-    order: tuple[int, ...] | Nest | None = None
+    order: Order | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.product, (Multiply, Shift, Lookup)):
@@ -661,7 +651,7 @@ class Datapath:
         return starts or any(isinstance(step, AddBias) for step in self.output)
 
     @property
-    def result_dtype(self) -> np.dtype[np.int32] | np.dtype[np.int64]:
+    def result_dtype(self) -> np.dtype[Any]:
         """int32 if the last step with bits has at most 32 signed or 31 unsigned bits, else int64.
 
         `Requantize` counts as a step with its scheme's bits; Clamp, Lookup and Thresholds do not
@@ -670,7 +660,9 @@ class Datapath:
         for step in reversed((*self.reduce, *self.output)):
             bits = step.scheme.bits if isinstance(step, Requantize) else getattr(step, "bits", None)
             if bits is not None:
-                return np.dtype(np.int32 if bits <= 31 + getattr(step, "signed", True) else np.int64)
+                return np.dtype(
+                    np.int32 if bits <= 31 + getattr(step, "signed", True) else np.int64
+                )
         return np.dtype(np.int64)
 
 
@@ -687,12 +679,12 @@ _OUTPUT_STEPS = (
 )
 
 
-def _checked_order(order: Sequence[int | str | tuple[str, int]]) -> tuple[int, ...] | Nest:
+def _checked_order(order: Sequence[int | str | tuple[str, int]]) -> Order:
     """Return a sequence of ks and holes, or a loop nest, as a tuple."""
     items = order.tolist() if isinstance(order, np.ndarray) else list(order)
     if any(isinstance(item, (str, tuple, list)) for item in items):
         return _checked_nest(items)
-    ks = tuple(_check_int("order", "element", item, -1, 2**31 - 1) for item in items)
+    ks = tuple(check_int("order", "element", item, -1, 2**31 - 1) for item in items)
     real = sorted(k for k in ks if k >= 0)
     if real != list(range(len(real))):
         raise DatapathError("order: allowed: each of 0..K-1 once, and -1 for a hole")
@@ -705,15 +697,15 @@ def _checked_nest(items: list[int | str | tuple[str, int]]) -> Nest:
         if isinstance(item, str):
             axis, tile = item, 1
         elif isinstance(item, (tuple, list)) and len(item) == 2:
-            axis, tile = item[0], _check_int("order", "tile", item[1], 1, 2**31 - 1)
+            axis, tile = item[0], check_int("order", "tile", item[1], 1, 2**31 - 1)
         else:
             raise DatapathError(f"order: {item!r}, allowed: 'kh', 'kw', 'c' or (axis, tile)")
-        _check_choice("order", "axis", axis, ("kh", "kw", "c"))
+        check_choice("order", "axis", axis, ("kh", "kw", "c"))
         nest.append(axis if isinstance(item, str) else (axis, tile))
     for axis in ("kh", "kw", "c"):
         tiles = [1 if isinstance(i, str) else i[1] for i in nest if axis in (i, i[0])]
         plain = nest.count(axis)
-        multiples = all(big % small == 0 and big > small for big, small in zip(tiles, tiles[1:]))
+        multiples = all(big % small == 0 and big > small for big, small in pairwise(tiles))
         if plain != 1 or tiles[-1] != 1 or not multiples:
             raise DatapathError(
                 f"order: axis {axis!r} in {tuple(nest)!r}, allowed: once by its name, after its "
@@ -761,5 +753,3 @@ def nest_order(nest: Nest, sizes: dict[str, int]) -> tuple[int, ...]:
     for axis, size in sizes.items():
         k = k * size + index[axis]
     return tuple(np.where(inside, k, -1).tolist())
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,3 +61,32 @@ class Events:
     minimum: int | None
     maximum: int | None
     counts: npt.NDArray[np.int64] | None = None
+
+    @staticmethod
+    def beside(parts: Sequence[Events]) -> Events:
+        """Events of calls that made different columns n of one result (groups of a conv2d)."""
+        if len(parts) == 1:
+            return parts[0]
+        steps = tuple(
+            StepEvents(
+                overflows=sum(step.overflows for step in same),
+                first=_first(step.first for step in same),
+                minimum=min((s.minimum for s in same if s.minimum is not None), default=None),
+                maximum=max((s.maximum for s in same if s.maximum is not None), default=None),
+            )
+            for same in zip(*(part.steps for part in parts), strict=True)
+        )
+        counts = [part.counts for part in parts if part.counts is not None]
+        return Events(
+            steps=steps,
+            overflows=sum(part.overflows for part in parts),
+            first=_first(part.first for part in parts),
+            minimum=min((p.minimum for p in parts if p.minimum is not None), default=None),
+            maximum=max((p.maximum for p in parts if p.maximum is not None), default=None),
+            counts=np.concatenate(counts, axis=1) if counts else None,
+        )
+
+
+def _first(places: Iterable[Place | None]) -> Place | None:
+    """The first by (m, n); no two places of different columns share both."""
+    return min((place for place in places if place), key=lambda p: p[1:3], default=None)

@@ -258,8 +258,8 @@ def SIGN_MAGNITUDE_WRAP(n: int) -> Overflow:  # noqa: N802 - a rule's name
 
     Only where the rounded value q overflows W bits. n = 0: s is bit W of the floor of the
     unrounded value; the sign becomes s, and the low W-1 bits of q are inverted if s differs from
-    q's bit W-1. n = 1: the same with s the true sign. n > 1: the top n bits as `WRAP_SATURATED_BITS`, and the low
-    W-n bits are inverted if q's bit W-n equals the true sign.
+    q's bit W-1. n = 1: the same with s the true sign. n > 1: the top n bits as
+    `WRAP_SATURATED_BITS`, and the low W-n bits are inverted if q's bit W-n equals the true sign.
     """
     return Overflow(OverflowRule.SIGN_MAGNITUDE_WRAP, _saturated_bits("SIGN_MAGNITUDE_WRAP", n, 0))
 

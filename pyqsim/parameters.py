@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,12 @@ import numpy.typing as npt
 from pyqsim.errors import DatapathError
 
 __all__ = ["FloatFactor", "Multiplier", "Parameters", "PowerOfTwoFactor"]
+
+
+def columns_of(values: npt.NDArray[Any], columns: slice, n: int) -> npt.NDArray[Any]:
+    """Per-channel values of some columns n; what broadcasts along n stays as it is."""
+    per_channel = values.ndim > 0 and values.shape[-1] == n and n > 1
+    return values[..., columns] if per_channel else values
 
 
 def _frozen_ints(
@@ -20,9 +27,7 @@ def _frozen_ints(
         raise DatapathError(f"{where}: {name}={value!r}, allowed: integers")
     outside = (array < low) | (array > high)
     if outside.any():
-        raise DatapathError(
-            f"{where}: {name}={array[outside].flat[0]}, allowed: {low}..{high}"
-        )
+        raise DatapathError(f"{where}: {name}={array[outside].flat[0]}, allowed: {low}..{high}")
     frozen = np.array(array, dtype=np.int64)
     frozen.setflags(write=False)
     return frozen
@@ -48,6 +53,12 @@ class Multiplier:
         shift = _frozen_ints("Multiplier", "shift", self.shift, -31, 30)
         object.__setattr__(self, "multiplier", multiplier)
         object.__setattr__(self, "shift", shift)
+
+    def columns(self, columns: slice, n: int) -> Multiplier:
+        """The parameters of some of n channels."""
+        return Multiplier(
+            columns_of(self.multiplier, columns, n), columns_of(self.shift, columns, n)
+        )
 
     def __repr__(self) -> str:
         return f"Multiplier(multiplier={self.multiplier.tolist()}, shift={self.shift.tolist()})"
@@ -78,6 +89,10 @@ class FloatFactor:
         scale.setflags(write=False)
         object.__setattr__(self, "scale", scale)
 
+    def columns(self, columns: slice, n: int) -> FloatFactor:
+        """The parameters of some of n channels."""
+        return FloatFactor(columns_of(self.scale, columns, n))
+
     def __repr__(self) -> str:
         return f"FloatFactor(scale={self.scale.tolist()})"
 
@@ -98,6 +113,10 @@ class PowerOfTwoFactor:
         object.__setattr__(
             self, "shift", _frozen_ints("PowerOfTwoFactor", "shift", self.shift, -64, 64)
         )
+
+    def columns(self, columns: slice, n: int) -> PowerOfTwoFactor:
+        """The parameters of some of n channels."""
+        return PowerOfTwoFactor(columns_of(self.shift, columns, n))
 
     def __repr__(self) -> str:
         return f"PowerOfTwoFactor(shift={self.shift.tolist()})"

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim import execute
 from pyqsim.datapath import AddZeroPoint, Clamp, Narrow, OutputStep, Requantize, Scheme, Stage
 from pyqsim.errors import DatapathError, QuantizationError
+from pyqsim.execution import output_of_array
 from pyqsim.modes import FLOOR, HALF_AWAY, HALF_UP, SATURATE, WRAP, Overflow, Rounding
 from pyqsim.parameters import FloatFactor, Multiplier, Parameters, PowerOfTwoFactor
 
@@ -42,7 +42,7 @@ class _Applied(Scheme):
         *,
         zero_point: npt.ArrayLike | None = None,
         clamp: tuple[int, int] | None = None,
-    ) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
+    ) -> npt.NDArray[Any]:
         """Scale accumulators; with `zero_point` and `clamp`, to codes.
 
         Parameters
@@ -69,9 +69,7 @@ class _Applied(Scheme):
         steps: list[OutputStep] = [Requantize(self)]
         steps += [] if zero_point is None else [AddZeroPoint()]
         steps += [] if clamp is None else [Clamp(*clamp)]
-        return execute.output_of_array(
-            acc, tuple(steps), requantize=parameters, out_zero_point=zero_point
-        )
+        return output_of_array(acc, tuple(steps), requantize=parameters, out_zero_point=zero_point)
 
 
 def _real_scales(scheme: str, real_scale: npt.ArrayLike) -> npt.NDArray[np.float64]:

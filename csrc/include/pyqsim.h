@@ -213,10 +213,11 @@ typedef struct {
 
 /* values[chain][m][n], contiguous, are replaced by their output; after a MERGE only chain 0 counts.
  * step_first: number of output step 0 in random-number counters (the count of reduce steps).
+ * m_first, n_first: as in pqs_reduce.
  * trap: position holds the index of the output step that trapped. */
 int pqs_output(const pqs_output_step *steps, size_t step_count, int32_t step_first,
-               size_t chains, size_t m, size_t n, int64_t m_first, int64_t *values,
-               pqs_place *trap);
+               size_t chains, size_t m, size_t n, int64_t m_first, int64_t n_first,
+               int64_t *values, pqs_place *trap);
 
 /* ---- primitives, for tests and users ------------------------------------------------------ */
 

@@ -13,7 +13,8 @@ typedef struct {
     size_t chains;
     size_t m;
     size_t n;
-    int64_t m_number;
+    int64_t m_number; /* of the whole, for places and random numbers */
+    int64_t n_number;
     int32_t step_first;
     pqs_place *trap;
 } output_value;
@@ -26,7 +27,7 @@ static int64_t data_at(const pqs_values *data, size_t chain, const output_value 
 static void note_trap(const pqs_step_events *events, const pqs_output_step *step, size_t chain,
                       const output_value *at) {
     if (!events->trap.found) return;
-    const pqs_place place = {1, at->m_number, (int64_t)at->n, step->index, (int64_t)chain};
+    const pqs_place place = {1, at->m_number, at->n_number, step->index, (int64_t)chain};
     pqs_place *const first = at->trap;
     if (first->found) {
         if (first->m != place.m || first->n != place.n) return;
@@ -38,7 +39,7 @@ static void note_trap(const pqs_step_events *events, const pqs_output_step *step
 static int64_t write_register(const pqs_output_step *step, pqs_wide value, size_t chain,
                               const output_value *at) {
     pqs_step_events events = {0};
-    pqs_observer observer = {&events, NULL, NULL, at->m_number, (int64_t)at->n};
+    pqs_observer observer = {&events, NULL, NULL, at->m_number, at->n_number};
     const pqs_range range = pqs_register_range(&step->range);
     const int64_t result = pqs_write(&step->range, range, value, value, -1, &observer);
     note_trap(&events, step, chain, at);
@@ -80,8 +81,8 @@ static int64_t narrow(const pqs_output_step *step, int64_t value, size_t chain,
         completed.shift += shift_part(step->shift_part, data_at(&step->shift_data, chain, at));
     }
     pqs_step_events events = {0};
-    pqs_observer observer = {&events, NULL, NULL, at->m_number, (int64_t)at->n};
-    const pqs_draw draw = {-1, (int64_t)at->n, at->m_number,
+    pqs_observer observer = {&events, NULL, NULL, at->m_number, at->n_number};
+    const pqs_draw draw = {-1, at->n_number, at->m_number,
                            UINT32_C(256) * (uint32_t)(at->step_first + step->index)};
     const pqs_range range = pqs_register_range(&completed.range);
     const int64_t result = pqs_narrow_value(&completed, range, value, draw, &observer);
@@ -131,15 +132,15 @@ static int64_t apply(const pqs_output_step *step, int64_t value, size_t chain,
 }
 
 int pqs_output(const pqs_output_step *steps, size_t step_count, int32_t step_first,
-               size_t chains, size_t m, size_t n, int64_t m_first, int64_t *values,
-               pqs_place *trap) {
+               size_t chains, size_t m, size_t n, int64_t m_first, int64_t n_first,
+               int64_t *values, pqs_place *trap) {
     if (!trap || (step_count && !steps) || (chains && m && n && !values)) return PQS_ERROR_NULL;
     for (size_t s = 0; s < step_count; s++) {
         if (!pqs_output_step_is_valid(&steps[s])) return PQS_ERROR_DATAPATH;
     }
     for (size_t i = 0; i < m * n; i++) {
         output_value at = {values + i, m * n, chains, i / n, i % n,
-                           m_first + (int64_t)(i / n), step_first, trap};
+                           m_first + (int64_t)(i / n), n_first + (int64_t)(i % n), step_first, trap};
         for (size_t s = 0; s < step_count; s++) {
             if (steps[s].kind == PQS_OUTPUT_MERGE) {
                 merge(&steps[s], &at);

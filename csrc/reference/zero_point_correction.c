@@ -7,7 +7,7 @@ int pqs_zero_point_correction(size_t m, size_t n, size_t k,
                               const int64_t *b, size_t b_stride,
                               const pqs_values *a_zero_point, const pqs_values *b_zero_point,
                               int64_t *out, size_t out_stride) {
-    if (!out || !a_zero_point || !b_zero_point || (k && (!a || !b))) return PQS_ERROR_NULL;
+    if (!out || (k && (!a || !b))) return PQS_ERROR_NULL;
     for (size_t row = 0; row < m; row++) {
         for (size_t column = 0; column < n; column++) {
             const pqs_uwide za = (pqs_uwide)pqs_value_at(a_zero_point, row, column);

@@ -1,0 +1,73 @@
+"""Checks at the door that many modules share: messages hold name, value and what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim.errors import CodeError, DatapathError, OperandError
+
+__all__ = ["check_bool", "check_choice", "check_int", "integer_array"]
+
+
+def check_int(where: str, name: str, value: object, low: int | None, high: int | None) -> int:
+    """Return `value` as an int in ``low..high`` (None: no limit), or raise `DatapathError`."""
+    limits = f"{'-inf' if low is None else low}..{'inf' if high is None else high}"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise DatapathError(f"{where}: {name}={value!r}, allowed: an int in {limits}")
+    number = int(value)
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise DatapathError(f"{where}: {name}={number}, allowed: {limits}")
+    return number
+
+
+def check_bool(where: str, name: str, value: object) -> bool:
+    """Return `value` as a bool, or raise `DatapathError`."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DatapathError(f"{where}: {name}={value!r}, allowed: True, False")
+    return bool(value)
+
+
+def check_choice(where: str, name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise `DatapathError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise DatapathError(f"{where}: {name}={value!r}, allowed: {', '.join(map(repr, choices))}")
+
+
+def integer_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return an integer array in native byte order whose elements fit int64.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the array.
+    value : array_like of int
+        Any integer dtype, byte order and strides; an empty list is an empty int64 array.
+
+    Returns
+    -------
+    ndarray
+        Of the same integer dtype; not copied where that is not needed.
+
+    Raises
+    ------
+    OperandError
+        For any other dtype.
+    CodeError
+        For a number beyond int64.
+
+    Examples
+    --------
+    >>> integer_array("x", [1, 2]).dtype
+    dtype('int64')
+    """
+    array = np.asarray(value)
+    if array.size == 0 and not isinstance(value, np.ndarray):
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise OperandError(f"{name}: dtype={array.dtype}, allowed: an integer dtype")
+    if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
+        raise CodeError(f"{name}: value {int(array.max())}, allowed: at most {2**63 - 1}")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

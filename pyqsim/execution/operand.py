@@ -1,0 +1,91 @@
+"""One side of a matmul: codes, and the exact integers they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim.bounds import ZERO, Interval
+
+__all__ = ["Operand"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """One side of a matmul: rows of K codes (b transposed), and what the codes stand for.
+
+    Attributes
+    ----------
+    codes : ndarray of int, (rows, K)
+    tables : ndarray of int64, (planes, patterns), or None
+        N of every bit pattern; None: a code is its own integer.
+    zero_points : ndarray of int64, (groups, rows)
+        Subtracted from N; (1, 1)-broadcastable.
+    group : int or None
+        Consecutive k that share a scale.
+    shifts : bool
+        Whether N is a sum of few powers of two, made by a format with shifts.
+    """
+
+    codes: npt.NDArray[Any]
+    tables: Ints | None = None
+    zero_points: Ints | None = None
+    group: int | None = None
+    shifts: bool = False
+
+    @property
+    def planes(self) -> int:
+        """Number of planes."""
+        return 1 if self.tables is None else len(self.tables)
+
+    def patterns(self) -> Operand:
+        """The operand whose integers are its codes' bit patterns."""
+        if self.tables is None:
+            return replace(self, zero_points=None)
+        identity = np.arange(self.tables.shape[1], dtype=np.int64)[None]
+        return replace(self, tables=identity, zero_points=None, shifts=False)
+
+    def integers(self, plane: int, rows: slice, ks: slice) -> Ints:
+        """The exact integers of some rows and ks, C-contiguous."""
+        codes = self.codes[rows, ks]
+        if self.tables is None:
+            return np.ascontiguousarray(codes, dtype=np.int64)
+        index = codes.astype(np.intp, copy=False) & (self.tables.shape[1] - 1)
+        integers: Ints = self.tables[plane][index]
+        return integers
+
+    def zero_point(self, group: int, rows: slice) -> Ints | None:
+        """(rows,) zero points of a group, or None where all are 0."""
+        if self.zero_points is None:
+            return None
+        zero_points: Ints = self.zero_points[group if len(self.zero_points) > 1 else 0]
+        return zero_points[rows] if len(zero_points) > 1 else zero_points
+
+    def interval(self, plane: int, ks: slice) -> Interval:
+        """Extremes of N, from the codes that are there."""
+        codes = self.codes[:, ks]
+        if codes.size == 0:
+            return ZERO
+        low, high = int(codes.min()), int(codes.max())
+        if self.tables is None:
+            return Interval(low, high)
+        table = self.tables[plane]
+        present = table[np.arange(low, high + 1) & (len(table) - 1)]
+        return Interval(int(present.min()), int(present.max()))
+
+    def zero_point_interval(self, group: int) -> Interval:
+        """Extremes of a group's zero points."""
+        zero_points = self.zero_point(group, slice(None))
+        if zero_points is None or zero_points.size == 0:
+            return ZERO
+        return Interval(int(zero_points.min()), int(zero_points.max()))
+
+    @property
+    def has_zero_points(self) -> bool:
+        """Whether any zero point is not 0."""
+        return self.zero_points is not None and bool(self.zero_points.any())

@@ -1,0 +1,294 @@
+"""Output steps completed by the data of a call, and the proof that int64 holds their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim import _native, bounds
+from pyqsim._native import OutputOp, RawPlace
+from pyqsim.bounds import ZERO, Interval
+from pyqsim.checks import integer_array
+from pyqsim.datapath import (
+    AddBias,
+    AddZeroPoint,
+    Clamp,
+    CorrectZeroPoints,
+    Datapath,
+    Lookup,
+    Merge,
+    Narrow,
+    OutputStep,
+    Requantize,
+    Stage,
+    Thresholds,
+)
+from pyqsim.errors import CodeError, DatapathError, OverflowTrap, ShapeError
+from pyqsim.execution.call_data import CallData, broadcast, interval_of
+from pyqsim.parameters import FloatFactor, Multiplier, Parameters
+
+__all__ = ["OutputPipeline", "output_of_array"]
+
+Ints = npt.NDArray[np.int64]
+_Adder = CorrectZeroPoints | AddBias | AddZeroPoint
+
+
+class OutputPipeline:
+    """Output steps completed by the call's data: primitives for C, and the proof that they fit."""
+
+    def __init__(
+        self,
+        steps: tuple[OutputStep, ...],
+        data: CallData,
+        shape: tuple[int, int],
+        chain_shape: tuple[int, int, int],
+        values: list[Interval],
+        corrections: list[Interval],
+        step_first: int,
+    ) -> None:
+        self.ops: list[OutputOp] = []
+        self.correction_at: int | None = None
+        self._steps, self._data, self._shape = steps, data, shape
+        self._chain_shape, self._intervals = chain_shape, values
+        self._corrections, self._step_first = corrections, step_first
+        for index, step in enumerate(steps):
+            self._lower(index, step)
+
+    @property
+    def interval(self) -> Interval:
+        """Everything that may come out."""
+        hull = self._intervals[0]
+        for other in self._intervals[1:]:
+            hull = hull.hull(other)
+        return hull
+
+    def _each(self, transform: Callable[[Interval], Interval]) -> None:
+        self._intervals = [transform(value) for value in self._intervals]
+
+    def _lower(self, index: int, step: OutputStep) -> None:
+        where = f"output step {index} ({type(step).__name__})"
+        if isinstance(step, CorrectZeroPoints):
+            self.correction_at = len(self.ops)
+            self._add(index, step, None, self._corrections, where)
+        elif isinstance(step, AddBias):
+            self._add_data(index, step, "bias", self._data.bias, where)
+        elif isinstance(step, AddZeroPoint):
+            self._add_data(index, step, "out_zero_point", self._data.out_zero_point, where)
+        elif isinstance(step, Merge):
+            self._merge(index, step, where)
+        elif isinstance(step, Narrow):
+            self.ops.append(OutputOp("narrow", index, narrow=step))
+            self._each(lambda value: bounds.narrow(step, value, where))
+        elif isinstance(step, Requantize):
+            self._requantize(index, step, where)
+        elif isinstance(step, Clamp):
+            self.ops.append(OutputOp("clamp", index, minimum=step.min, maximum=step.max))
+            self._each(lambda v: Interval(_clip(v.low, step), _clip(v.high, step)))
+        elif isinstance(step, Lookup):
+            self._lookup(index, step, where)
+        else:
+            self._thresholds(index, step)
+
+    def _add_data(
+        self, index: int, step: _Adder, name: str, value: npt.ArrayLike | None, where: str
+    ) -> None:
+        data = broadcast(name, 0 if value is None else value, self._shape)
+        self._add(index, step, data, [interval_of(data)] * len(self._intervals), where)
+
+    def _add(
+        self, index: int, step: _Adder, data: Ints | None, addends: list[Interval], where: str
+    ) -> None:
+        self.ops.append(OutputOp("add", index, register=step.register, data=data))
+        self._intervals = [
+            bounds.write(bounds.add(value, addend), step.register, where)
+            for value, addend in zip(self._intervals, addends, strict=True)
+        ]
+
+    def _merge(self, index: int, step: Merge, where: str) -> None:
+        given = 1 if self._data.merge is None else self._data.merge
+        full = broadcast("merge", given, (*self._chain_shape, *self._shape))
+        multipliers = full.reshape(-1, *self._shape)
+        total = ZERO
+        for value, multiplier in zip(self._intervals, multipliers, strict=True):
+            product = bounds.scale(value, interval_of(multiplier))
+            total = bounds.write(total.hull(bounds.add(total, product)), step.register, where)
+        self.ops.append(OutputOp("merge", index, register=step.register, data=multipliers))
+        self._intervals = [total]
+
+    def _requantize(self, index: int, step: Requantize, where: str) -> None:
+        scheme, parameters = step.scheme, self._data.requantize
+        self._each(lambda value: bounds.require(value, f"{where}: its input", scheme.input_bits))
+        stages = scheme.stages
+        if stages is None:
+            self._float_scale(index, parameters, before=getattr(scheme, "clamp", "") == "before")
+            return
+        if isinstance(parameters, FloatFactor) or parameters is None:
+            raise DatapathError(
+                f"requantize={parameters!r}, allowed: what {type(scheme).__name__}.encode makes"
+            )
+        shift = broadcast("requantize.shift", parameters.shift, self._shape)
+        multiplier: Ints | None = None
+        if any(stage.multiplier for stage in stages):
+            if not isinstance(parameters, Multiplier):
+                raise DatapathError(
+                    f"requantize={parameters!r}, allowed: what {type(scheme).__name__}.encode "
+                    "makes (a Multiplier)"
+                )
+            multiplier = broadcast("requantize.multiplier", parameters.multiplier, self._shape)
+        for stage in stages:
+            self._stage(index, stage, multiplier, shift, where)
+
+    def _stage(
+        self, index: int, stage: Stage, multiplier: Ints | None, shift: Ints, where: str
+    ) -> None:
+        self.ops.append(
+            OutputOp(
+                "narrow",
+                index,
+                narrow=stage.narrow,
+                data=multiplier if stage.multiplier else None,
+                multiplier_from_data=stage.multiplier,
+                shift_part=stage.shift,
+                shift_data=shift,
+            )
+        )
+        completed = [
+            replace(stage.narrow, multiplier=m, shift=stage.narrow.shift + _shift_part(stage, s))
+            for m, s in _extreme_pairs(stage, multiplier, shift)
+        ]
+
+        def transform(value: Interval) -> Interval:
+            results = [bounds.narrow(narrow, value, where) for narrow in completed]
+            return Interval(min(r.low for r in results), max(r.high for r in results))
+
+        self._each(transform)
+
+    def _float_scale(self, index: int, parameters: Parameters | None, *, before: bool) -> None:
+        if not isinstance(parameters, FloatFactor):
+            raise DatapathError(
+                f"requantize={parameters!r}, allowed: what FloatScale.encode makes (a FloatFactor)"
+            )
+        try:
+            scale = np.broadcast_to(np.ascontiguousarray(parameters.scale), self._shape)
+        except ValueError:
+            raise ShapeError(
+                f"requantize.scale: shape={parameters.scale.shape}, allowed: what broadcasts to "
+                f"{self._shape}"
+            ) from None
+        op = OutputOp("float_scale", index, scale=scale)
+        if before:
+            zero_point, clamp = self._following_clamp(index)
+            op = replace(
+                op, clamp_before=True, data=zero_point, minimum=clamp.min, maximum=clamp.max
+            )
+        self.ops.append(op)
+        self._each(lambda _: Interval(-(2**31), 2**31 - 1))
+
+    def _following_clamp(self, index: int) -> tuple[Ints, Clamp]:
+        """The zero point and clamp that XNNPACK's float clamp anticipates."""
+        following = list(self._steps[index + 1 : index + 3])
+        zero_point: npt.ArrayLike = 0
+        if following and isinstance(following[0], AddZeroPoint):
+            zero_point = 0 if self._data.out_zero_point is None else self._data.out_zero_point
+            following.pop(0)
+        if not following or not isinstance(following[0], Clamp):
+            raise DatapathError(
+                "FloatScale(clamp='before'): allowed: before a Clamp, or AddZeroPoint and Clamp"
+            )
+        return broadcast("out_zero_point", zero_point, self._shape), following[0]
+
+    def _lookup(self, index: int, step: Lookup, where: str) -> None:
+        table = np.ascontiguousarray(step.table.values)
+        low, high = -(table.size // 2), table.size - 1
+        for value in self._intervals:
+            if value.low < low or value.high > high:
+                raise CodeError(
+                    f"{where}: values may reach {value.low}..{value.high}, allowed: {low}..{high} "
+                    f"(table of {table.size}); put a Clamp before it"
+                )
+        self.ops.append(OutputOp("lookup", index, table=table))
+        self._each(lambda _: interval_of(table))
+
+    def _thresholds(self, index: int, step: Thresholds) -> None:
+        table = np.ascontiguousarray(step.values.values)
+        if table.ndim == 2 and len(table) != self._shape[1]:
+            raise ShapeError(
+                f"Thresholds: {len(table)} rows, allowed: N={self._shape[1]} rows, or one axis"
+            )
+        self.ops.append(OutputOp("thresholds", index, table=table))
+        self._each(lambda _: Interval(0, table.shape[-1]))
+
+    def run(
+        self, values: Ints, rows: slice, corrections: Ints | None, n_first: int = 0
+    ) -> RawPlace | None:
+        """Run on the rows of one block, in place."""
+        ops = [op.rows(rows) for op in self.ops]
+        if self.correction_at is not None and corrections is not None:
+            ops[self.correction_at] = replace(ops[self.correction_at], data=corrections)
+        return _native.output(
+            tuple(ops), values, step_first=self._step_first, m_first=rows.start, n_first=n_first
+        )
+
+
+def _clip(value: int, step: Clamp) -> int:
+    return min(max(value, step.min), step.max)
+
+
+def _shift_part(stage: Stage, s: int) -> int:
+    """What the parameters' shift s (positive: left) adds to the stage's right shift."""
+    parts = {"none": 0, "all": -s, "left": -max(s, 0), "right": max(-s, 0)}
+    return parts[stage.shift]
+
+
+def _extreme_pairs(stage: Stage, multiplier: Ints | None, shift: Ints) -> set[tuple[int, int]]:
+    """Every distinct (multiplier, shift) that the stage meets."""
+    if shift.size == 0:
+        return {(stage.narrow.multiplier, 0)}
+    shifts = _distinct(shift)
+    if not stage.multiplier or multiplier is None:
+        return {(stage.narrow.multiplier, s) for s in shifts}
+    low, high = int(multiplier.min()), int(multiplier.max())
+    return {(m, s) for s in shifts for m in (low, high)}
+
+
+def _distinct(array: Ints) -> list[int]:
+    """Distinct values of a broadcast array, without spelling the broadcast out."""
+    index = tuple(slice(None) if stride else slice(1) for stride in array.strides)
+    distinct: list[int] = np.unique(array[index]).tolist()
+    return distinct
+
+
+def output_of_array(
+    values: npt.ArrayLike,
+    steps: tuple[OutputStep, ...],
+    *,
+    bias: npt.ArrayLike | None = None,
+    requantize: Parameters | None = None,
+    out_zero_point: npt.ArrayLike | None = None,
+) -> npt.NDArray[Any]:
+    """Apply output steps to an array of any shape; its last axis is n, the others together m.
+
+    Returns
+    -------
+    ndarray
+        Shape of `values`; dtype as `Datapath.result_dtype` of the steps.
+    """
+    array = integer_array("acc", values)
+    n = array.shape[-1] if array.ndim else 1
+    work = np.array(array, dtype=np.int64).reshape(1, -1, n) if array.size else None
+    datapath = Datapath(reduce=(), output=steps)
+    data = CallData(bias, requantize, out_zero_point)
+    data.check_read(datapath)
+    if work is None:
+        return np.zeros(array.shape, dtype=datapath.result_dtype)
+    shape = (work.shape[1], n)
+    pipeline = OutputPipeline(steps, data, shape, (1, 1, 1), [interval_of(work)], [ZERO], 0)
+    bounds.require(pipeline.interval, "result", datapath.result_dtype.itemsize * 8)
+    trap = pipeline.run(work, slice(0, shape[0]), None)
+    if trap is not None:
+        raise OverflowTrap((trap.position, trap.m, trap.n, -1), repr(steps[trap.position]))
+    return work.reshape(array.shape).astype(datapath.result_dtype)

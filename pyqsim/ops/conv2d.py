@@ -1,0 +1,172 @@
+"""Two-dimensional convolution, NHWC, as a dot product over the taps kh, kw, c of each window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim.checks import integer_array
+from pyqsim.datapath import Datapath, is_nest, nest_order
+from pyqsim.errors import CodeError, OperandError, OverflowTrap, ShapeError
+from pyqsim.events import Events
+from pyqsim.ops.encoding import Encoding
+from pyqsim.ops.linear import finish
+from pyqsim.ops.matmul import plan
+from pyqsim.ops.operands import Matrix
+from pyqsim.ops.windows import Padding, Pair, Window, windows
+from pyqsim.parameters import columns_of
+from pyqsim.tensor import QTensor
+
+__all__ = ["conv2d", "fill_code"]
+
+
+def conv2d(
+    x: Matrix,
+    weight: Matrix,
+    datapath: Datapath,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    encoding: Encoding | None = None,
+    events: bool = False,
+    **data: Any,
+) -> Any:
+    """Convolve images, layout NHWC as integer runtimes have it.
+
+    Parameters
+    ----------
+    x : QTensor or array_like of int, (B, H, W, C)
+        One scale and zero point for the tensor. Padding is the zero point (0 for plain integers).
+    weight : QTensor or array_like of int, (KH, KW, C // groups, N)
+        Scales per output channel (axis 3) or per tensor.
+    datapath : Datapath
+        The K axis of an output is kh, kw, c ascending, c fastest; `order` may be a loop nest over
+        these axes.
+    stride, dilation : int or (int, int)
+        (rows, columns).
+    padding : int, (rows, columns), ((top, bottom), (left, right)), "same" or "valid"
+        "same" as TFLite has it.
+    groups : int
+        Input and output channels are cut into so many groups; C for a depthwise convolution (with
+        a channel multiplier of N // C).
+    encoding : Encoding, optional
+        Makes the result a QTensor.
+    events : bool
+        Also return the `Events`: m counts output positions (batch, row, column), n the output
+        channels, k the taps of one window.
+    **data
+        bias, requantize, out_zero_point, threads, kernel, isa: see `matmul`; per-channel data
+        have N numbers.
+
+    Returns
+    -------
+    QTensor with `encoding`, else ndarray, (B, OH, OW, N); with `events` a pair
+
+    Examples
+    --------
+    >>> import numpy as np, pyqsim as qs
+    >>> x = np.arange(9).reshape(1, 3, 3, 1)
+    >>> conv2d(x, np.ones((2, 2, 1, 1), int), qs.Datapath())[0, :, :, 0].tolist()
+    [[8, 12], [20, 24]]
+    """
+    codes = x.codes if isinstance(x, QTensor) else integer_array("x", x)
+    taps = weight.codes if isinstance(weight, QTensor) else integer_array("weight", weight)
+    _check_shapes(codes, taps, groups)
+    kh, kw, depth, n = taps.shape
+    window = Window.of((codes.shape[1], codes.shape[2]), (kh, kw), stride, padding, dilation)
+    view = windows(codes, window, fill_code(x))
+    if datapath.order is not None and is_nest(datapath.order):
+        order = nest_order(datapath.order, {"kh": kh, "kw": kw, "c": depth})
+        datapath = replace(datapath, order=order)
+    kernel = {name: data.pop(name) for name in ("kernel", "isa") if name in data}
+    width = n // groups
+    parts = []
+    for group in range(groups):
+        columns = slice(group * width, (group + 1) * width)
+        patches = view[..., group * depth : (group + 1) * depth]
+        a = _like(x, patches.reshape(-1, kh * kw * depth))
+        b = _weight_columns(weight, taps, columns)
+        own = {name: _columns_of_data(value, columns, n) for name, value in data.items()}
+        parts.append((plan(b, datapath, **kernel), a, own, columns.start))
+    results, found = _run_groups(parts)
+    y = np.concatenate(results, axis=-1).reshape(*view.shape[:3], n)
+    return finish(y, found, encoding, events=events)
+
+
+def _check_shapes(codes: npt.NDArray[Any], taps: npt.NDArray[Any], groups: int) -> None:
+    if codes.ndim != 4:
+        raise ShapeError(f"x: shape={codes.shape}, allowed: (B, H, W, C)")
+    if taps.ndim != 4:
+        raise ShapeError(f"weight: shape={taps.shape}, allowed: (KH, KW, C // groups, N)")
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1:
+        raise ShapeError(f"groups={groups!r}, allowed: an int of 1 or more")
+    if codes.shape[3] != taps.shape[2] * groups or taps.shape[3] % groups:
+        raise ShapeError(
+            f"x: C={codes.shape[3]}, weight: shape={taps.shape}, groups={groups}, allowed: "
+            "C == weight.shape[2] * groups, and N a multiple of groups"
+        )
+
+
+def fill_code(x: Matrix) -> int:
+    """The code of padding: the zero point, or the format's code of zero."""
+    if not isinstance(x, QTensor):
+        return 0
+    if x.axis is not None or x.group is not None:
+        raise ShapeError(f"x: axis={x.axis}, group={x.group}, allowed: None (one scale a tensor)")
+    if x.format.has_zero_point:
+        return int(x.zero_point)
+    if x.format.zero_code is None:
+        raise CodeError(f"padding: {x.format!r} has no code for zero, allowed: padding=0")
+    return x.format.zero_code
+
+
+def _like(x: Matrix, codes: npt.NDArray[Any]) -> Matrix:
+    return QTensor(codes, x.format, x.scale, x.zero_point) if isinstance(x, QTensor) else codes
+
+
+def _weight_columns(weight: Matrix, taps: npt.NDArray[Any], columns: slice) -> Matrix:
+    codes = taps[..., columns].reshape(-1, columns.stop - columns.start)
+    if not isinstance(weight, QTensor):
+        return codes
+    if weight.group is not None or weight.axis not in (None, 3):
+        raise ShapeError(
+            f"weight: axis={weight.axis}, group={weight.group}, allowed: axis 3 or None, no group"
+        )
+    if weight.axis is None:
+        return QTensor(codes, weight.format, weight.scale, weight.zero_point)
+    scale, zero_point = weight.scale[..., columns], weight.zero_point[columns]
+    return QTensor(codes, weight.format, scale, zero_point, axis=1)
+
+
+def _columns_of_data(value: Any, columns: slice, n: int) -> Any:
+    """Per-channel data of some output channels; everything else as it is."""
+    if hasattr(value, "columns"):
+        return value.columns(columns, n)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    return columns_of(np.asarray(value), columns, n)
+
+
+def _run_groups(
+    parts: list[tuple[Any, Matrix, dict[str, Any], int]],
+) -> tuple[list[npt.NDArray[Any]], Events]:
+    """Run every group; a trap is raised after all, the first by (m, n)."""
+    results, found, traps = [], [], []
+    for run, a, data, n_first in parts:
+        if "out" in data:
+            raise OperandError("out: given, allowed: in matmul and plan only")
+        try:
+            result, events = run(a, events=True, n_first=n_first, **data)
+        except OverflowTrap as trap:
+            traps.append(trap)
+            continue
+        results.append(result)
+        found.append(events)
+    if traps:
+        raise min(traps, key=lambda trap: trap.place[1:3])
+    return results, Events.beside(found)

@@ -1,0 +1,230 @@
+"""Matrix multiplication on a datapath: a plan packs the weights once and runs many times."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict, Unpack, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim.datapath import Datapath
+from pyqsim.errors import DatapathError, ModeError, OperandError, ShapeError
+from pyqsim.events import Events
+from pyqsim.execution import CallData, Runner
+from pyqsim.ops.operands import Matrix, first_operand, second_operand
+from pyqsim.parameters import Parameters
+
+__all__ = ["ISAS", "KERNELS", "Plan", "matmul", "plan"]
+
+#: Kernels that may be asked for.
+KERNELS = ("auto", "reference")
+#: Instruction sets that may be asked for.
+ISAS = ("auto", "portable")
+
+Result = npt.NDArray[Any]
+
+
+class RunOptions(TypedDict, total=False):
+    """Keyword arguments of one run; `matmul` documents them."""
+
+    bias: npt.ArrayLike | None
+    requantize: Parameters | None
+    out_zero_point: npt.ArrayLike | None
+    merge: npt.ArrayLike | None
+    counts: bool
+    out: Result | None
+    threads: int | None
+    n_first: int
+
+
+class KernelOptions(RunOptions, total=False):
+    """Keyword arguments of `matmul`: those of a run, and which kernel."""
+
+    kernel: str
+    isa: str
+
+
+class Plan:
+    """Weights packed for one datapath, to be run on many activations.
+
+    Made by `plan`. Calling it takes the arguments of `matmul` but for `b` and `datapath`.
+    """
+
+    def __init__(self, b: Matrix, datapath: Datapath, kernel: str, isa: str) -> None:
+        if not isinstance(datapath, Datapath):
+            raise DatapathError(f"datapath={datapath!r}, allowed: a Datapath")
+        for name, value, choices in (("kernel", kernel, KERNELS), ("isa", isa, ISAS)):
+            if value not in choices:
+                raise ModeError(f"{name}={value!r}, allowed: {', '.join(map(repr, choices))}")
+        self.datapath = datapath
+        self._runner = Runner(datapath, second_operand(b))
+
+    @overload
+    def __call__(
+        self, a: Matrix, *, events: Literal[False] = False, **options: Unpack[RunOptions]
+    ) -> Result: ...
+    @overload
+    def __call__(
+        self, a: Matrix, *, events: Literal[True], **options: Unpack[RunOptions]
+    ) -> tuple[Result, Events]: ...
+    def __call__(
+        self, a: Matrix, *, events: bool = False, **options: Unpack[RunOptions]
+    ) -> Result | tuple[Result, Events]:
+        """Run on activations; see `matmul` for the arguments."""
+        return self._run(a, events, **options)
+
+    def _run(
+        self,
+        a: Matrix,
+        events: bool,
+        *,
+        bias: npt.ArrayLike | None = None,
+        requantize: Parameters | None = None,
+        out_zero_point: npt.ArrayLike | None = None,
+        merge: npt.ArrayLike | None = None,
+        counts: bool = False,
+        out: Result | None = None,
+        threads: int | None = None,
+        n_first: int = 0,
+    ) -> Result | tuple[Result, Events]:
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise ModeError(f"threads={threads!r}, allowed: an int of 1 or more, or None")
+        if counts and not events:
+            raise ModeError("counts=True, allowed: together with events=True")
+        data = CallData(bias, requantize, out_zero_point, merge)
+        result, found = self._runner.run(
+            first_operand(a), data, threads=threads, counts=counts, n_first=n_first
+        )
+        if out is not None:
+            _copy_out(out, result)
+            result = out
+        return (result, found) if events else result
+
+    def explain(self) -> str:
+        """Which kernel runs, on which instruction set, and why."""
+        k, n = self._runner.shape
+        return (
+            f"K={k}, N={n}: kernel 'reference' on 'portable': the scalar C definition runs every "
+            "step of every output; no other kernel is built"
+        )
+
+
+def _copy_out(out: Result, result: Result) -> None:
+    if not isinstance(out, np.ndarray) or out.dtype != result.dtype:
+        raise OperandError(
+            f"out: {getattr(out, 'dtype', type(out))}, allowed: an ndarray of {result.dtype}"
+        )
+    if out.shape != result.shape:
+        raise ShapeError(f"out: shape={out.shape}, allowed: {result.shape}")
+    if not out.flags.writeable:
+        raise OperandError("out: read-only, allowed: a writable array")
+    out[...] = result
+
+
+def plan(b: Matrix, datapath: Datapath, *, kernel: str = "auto", isa: str = "auto") -> Plan:
+    """Pack weights for a datapath.
+
+    Parameters
+    ----------
+    b : array_like of int or QTensor, (K, N)
+    datapath : Datapath
+    kernel : {"auto", "reference"}
+    isa : {"auto", "portable"}
+
+    Returns
+    -------
+    Plan
+
+    Examples
+    --------
+    >>> import pyqsim as qs
+    >>> p = qs.plan([[1], [2]], qs.Datapath())
+    >>> p([[3, 4], [5, 6]]).tolist()
+    [[11], [17]]
+    """
+    return Plan(b, datapath, kernel, isa)
+
+
+@overload
+def matmul(
+    a: Matrix,
+    b: Matrix,
+    datapath: Datapath,
+    *,
+    events: Literal[False] = False,
+    **options: Unpack[KernelOptions],
+) -> Result: ...
+@overload
+def matmul(
+    a: Matrix,
+    b: Matrix,
+    datapath: Datapath,
+    *,
+    events: Literal[True],
+    **options: Unpack[KernelOptions],
+) -> tuple[Result, Events]: ...
+def matmul(
+    a: Matrix,
+    b: Matrix,
+    datapath: Datapath,
+    *,
+    events: bool = False,
+    kernel: str = "auto",
+    isa: str = "auto",
+    **options: Unpack[RunOptions],
+) -> Result | tuple[Result, Events]:
+    """Multiply matrices exactly as a datapath does.
+
+    Parameters
+    ----------
+    a : array_like of int or QTensor, (M, K)
+        Activations. A QTensor's scale is not used; its zero point is subtracted by the product.
+    b : array_like of int or QTensor, (K, N)
+        Weights.
+    datapath : Datapath
+    events : bool
+        Also return the `Events`.
+    counts : bool
+        Also count overflows per output, in ``events.counts``; needs ``events=True``.
+    bias : array_like of int, optional
+        Read by ``Accumulate(start="bias")`` or `AddBias`; broadcasts to (M, N), as do all data.
+    requantize : Multiplier, FloatFactor or PowerOfTwoFactor, optional
+        Read by `Requantize`; made by its scheme's ``encode``.
+    out_zero_point : array_like of int, optional
+        Read by `AddZeroPoint`.
+    merge : array_like of int, optional
+        Multipliers of `Merge`, broadcast to (planes of a, planes of b, groups, M, N); default 1.
+    out : ndarray, optional
+        Where the result goes: of its shape and dtype.
+    kernel : {"auto", "reference"}
+    isa : {"auto", "portable"}
+    threads : int, optional
+        Default: all cores for large calls. The result and the events do not depend on it.
+    n_first : int
+        Number of b's first column in the whole, for places and random numbers.
+
+    Returns
+    -------
+    ndarray, or (ndarray, Events)
+        `Datapath.result_dtype`; (M, N), with leading axes (planes of a, planes of b, groups)
+        where they are longer than 1 and no `Merge` sums them.
+
+    Raises
+    ------
+    ShapeError, OperandError, CodeError, DatapathError, ModeError
+        For input that does not fit, before any work.
+    AccumulatorRangeError
+        Where int64 is not proven to hold every value of a step.
+    OverflowTrap
+        For an overflow in a TRAP register.
+
+    Examples
+    --------
+    >>> import pyqsim as qs
+    >>> dp = qs.Datapath(reduce=(qs.Accumulate(14, "saturate"),))
+    >>> y, found = qs.matmul([[127, 127, -128]], [[127], [127], [127]], dp, events=True)
+    >>> y.tolist(), found.overflows, found.first
+    ([[-8065]], 2, (0, 0, 0, 0))
+    """
+    planned = plan(b, datapath, kernel=kernel, isa=isa)
+    return planned(a, events=True, **options) if events else planned(a, **options)

@@ -1,0 +1,209 @@
+"""The named requantize schemes on one integer, from the formulas of targets.md 1.3 and 2.1."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from pyqsim.datapath import Register
+from pyqsim.errors import DatapathError
+from pyqsim.modes import HALF_EVEN, SATURATE, Overflow, Rounding
+from pyqsim.testing.oracle.registers import apply_register
+from pyqsim.testing.oracle.rounding import round_quotient
+
+__all__ = ["double_rounding", "float32", "float_scale", "shift_only", "shifted", "single_rounding"]
+
+_INT32 = range(-(2**31), 2**31)
+
+
+def _wrap32(value: int) -> int:
+    return (value + 2**31) % 2**32 - 2**31
+
+
+def _truncated_quotient(numerator: int, denominator: int) -> int:
+    """C's division."""
+    magnitude = abs(numerator) // denominator
+    return -magnitude if numerator < 0 else magnitude
+
+
+def srdhm(a: int, b: int) -> int:
+    """SaturatingRoundingDoublingHighMul of gemmlowp.
+
+    ``(ab + nudge) / 2^31`` with C's truncation, ``nudge = ab >= 0 ? 2^30 : 1 - 2^30``;
+    MIN * MIN gives MAX.
+    """
+    if a == b == _INT32[0]:
+        return _INT32[-1]
+    ab = a * b
+    nudge = 2**30 if ab >= 0 else 1 - 2**30
+    return _truncated_quotient(ab + nudge, 2**31)
+
+
+def rounding_divide_by_pot(x: int, exponent: int) -> int:
+    """RoundingDivideByPOT of gemmlowp: half away from zero.
+
+    ``mask = 2^e - 1; rem = x & mask; thr = (mask >> 1) + [x < 0]; (x >> e) + [rem > thr]``.
+    """
+    mask = (1 << exponent) - 1
+    remainder = x & mask
+    threshold = (mask >> 1) + (x < 0)
+    return (x >> exponent) + (remainder > threshold)
+
+
+def _half_up(x: int, shift: int) -> int:
+    """``(x + 2^(s-1)) >> s`` for s >= 1, else a left shift."""
+    if shift <= 0:
+        return x << -shift
+    return (x + (1 << (shift - 1))) >> shift
+
+
+def double_rounding(x: int, multiplier: int, shift: int, final: str = "half_away") -> int:
+    """``HALF_AWAY(SRDHM(wrap32(x << L), m), R)``, ``L = max(s, 0)``, ``R = max(-s, 0)``.
+
+    Parameters
+    ----------
+    x : int
+        Signed 32 bits.
+    multiplier : int
+        0 or 2**30..2**31-1; the real factor is ``multiplier * 2**(shift - 31)``.
+    shift : int
+        Positive is left.
+    final : {"half_away", "half_up"}
+        Rounding of the right shift.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    A factor of 1/4: the product -2 * 0.5 is exact, then -1 / 2 is a tie.
+
+    >>> double_rounding(-2, 2**30, -1), double_rounding(-2, 2**30, -1, final="half_up")
+    (-1, 0)
+    """
+    left, right = max(shift, 0), max(-shift, 0)
+    high = srdhm(_wrap32(x << left), multiplier)
+    if final == "half_up":
+        return _half_up(high, right)
+    if final == "half_away":
+        return rounding_divide_by_pot(high, right)
+    raise DatapathError(f"DoubleRounding: final={final!r}, allowed: 'half_away', 'half_up'")
+
+
+def single_rounding(x: int, multiplier: int, shift: int) -> int:
+    """``(x * m + 2^(30-s)) >> (31-s)``, then cast to 32 bits.
+
+    Parameters
+    ----------
+    x, multiplier, shift : int
+        As in `double_rounding`.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> single_rounding(-2, 2**30, -1), single_rounding(2, 2**30, -1)
+    (0, 1)
+    """
+    return _wrap32(_half_up(x * multiplier, 31 - shift))
+
+
+def float32(value: Fraction) -> Fraction:
+    """F of the prose: the nearest float32, ties to even, subnormals included.
+
+    A float32 of magnitude in ``[2^e, 2^(e+1))`` is a multiple of ``2^(e-23)``; below 2^-126 all
+    are multiples of 2^-149. No infinity: values beyond the largest float stay large, and whatever
+    comes next clamps them as it would clamp infinity.
+    """
+    if value == 0:
+        return value
+    exponent = 0
+    while abs(value) >= Fraction(2) ** (exponent + 1):
+        exponent += 1
+    while abs(value) < Fraction(2) ** exponent:
+        exponent -= 1
+    unit = Fraction(2) ** (max(exponent, -126) - 23)
+    steps = value / unit
+    return unit * round_quotient(steps.numerator, steps.denominator, HALF_EVEN)
+
+
+def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None = None) -> int:
+    """``rint(F(F(x) * scale))``, F = round to float32, ties to even.
+
+    Parameters
+    ----------
+    x : int
+    scale : float
+        A float32 (any other value is rounded to one).
+    limits : (int, int), optional
+        Clamp before rounding: the product is held in ``[F(low), F(high)]``. Default: the rounded
+        value saturates to 32 bits.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> [float_scale(x, 0.5) for x in (-3, -1, 1, 3)]
+    [-2, 0, 0, 2]
+    >>> float_scale(2**24 + 1, 1.0)
+    16777216
+    """
+    product = float32(float32(Fraction(x)) * float32(Fraction(scale)))
+    if limits is not None:
+        low, high = (float32(Fraction(limit)) for limit in limits)
+        product = min(max(product, low), high)
+        return _rint(product)
+    return min(max(_rint(product), _INT32[0]), _INT32[-1])
+
+
+def _rint(value: Fraction) -> int:
+    return round_quotient(value.numerator, value.denominator, HALF_EVEN)
+
+
+def shift_only(
+    x: int,
+    shift: int,
+    rounding: Rounding,
+    bits: int = 32,
+    overflow: Overflow = SATURATE,
+    random: int = 0,
+) -> int:
+    """``x << s``, or for negative s a rounding right shift; then the range rule.
+
+    Parameters
+    ----------
+    x : int
+    shift : int
+        Positive is left.
+    rounding : Rounding
+    bits : int
+    overflow : Overflow
+    random : int
+        For STOCHASTIC: word1:word0 of the generator.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> from pyqsim.modes import HALF_AWAY
+    >>> shift_only(-12, -3, HALF_AWAY), shift_only(1, 40, HALF_AWAY)
+    (-2, 2147483647)
+    """
+    return shifted(x, shift, rounding, bits, overflow, random)[0]
+
+
+def shifted(
+    x: int, shift: int, rounding: Rounding, bits: int, overflow: Overflow, random: int
+) -> tuple[int, bool]:
+    """`shift_only`, and whether the range rule found an overflow."""
+    if shift >= 0:
+        floor = rounded = x << shift
+    else:
+        floor, rounded = x >> -shift, round_quotient(x, 2**-shift, rounding, random)
+    return apply_register(rounded, Register(bits, overflow), floor)
