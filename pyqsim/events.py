@@ -11,7 +11,8 @@ import numpy.typing as npt
 __all__ = ["Events", "Place", "StepEvents"]
 
 #: (step, m, n, k): k is the original index (in the whole K) of the last real term inside the
-#: value, -1 if it has none.
+#: value, -1 if it has none. Where a sum stands is a matter of the datapath alone: a term sent to an
+#: accumulator that holds its rail counts as inside.
 Place = tuple[int, int, int, int]
 
 

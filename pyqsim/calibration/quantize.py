@@ -95,9 +95,9 @@ def quantize(
         )
     elif symmetric is not None:
         raise ModeError(f"symmetric={symmetric!r}, allowed: None where the scale is given")
+    elif zero_point is None:
+        zero_point = 0
     granularity = Granularity(reals.shape, axis, group, group_axis)
-    scales, zero_points = granularity.parameters(
-        fmt, scale, 0 if zero_point is None else zero_point
-    )
+    scales, zero_points = granularity.parameters(fmt, scale, zero_point)
     codes = fmt.encode(reals, granularity.spread(scales), granularity.spread(zero_points), rounding)
     return QTensor(codes, fmt, scales, zero_points, axis, group, group_axis)

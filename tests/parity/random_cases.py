@@ -160,7 +160,7 @@ def _rounding(draw: Draw) -> Rounding:
     if draw.chance(0.15):
         return Rounding(draw.integer(0, 0xFFFF))
     if draw.chance(0.15):
-        return qs.STOCHASTIC(draw.integer(0, 2**63), draw.pick(None, 0, 1, 3, 40))
+        return qs.STOCHASTIC(draw.integer(0, 2**63 - 2), draw.pick(None, 0, 1, 3, 40))
     return draw.pick(*ROUNDINGS)
 
 

@@ -121,8 +121,8 @@ def matmul(
     Returns
     -------
     y : ndarray
-        int32 or int64, as the datapath decides; (planes of a, planes of b, groups, M, N) with
-        leading axes of length 1 dropped, (M, N) after `Merge`.
+        int32 or int64, as the datapath decides; (planes of a, planes of b, groups, M, N) without
+        those of the first three that are 1, (M, N) after `Merge`.
     events : Events
         Only where asked for.
 
@@ -355,7 +355,7 @@ class _Call:
         return Outputs(steps.output, len(steps.reduce), m, n, data).run(values)
 
     def _array(self, results: dict[tuple[int, int], list[int]]) -> Result:
-        """(planes of a, planes of b, groups, M, N), leading axes of length 1 dropped."""
+        """(planes of a, planes of b, groups, M, N) without those of the first three that are 1."""
         shape = [len(self.a.planes), len(self.b.planes), len(self.groups)]
         if any(isinstance(step, Merge) for step in self.datapath.output):
             shape = [1, 1, 1]
@@ -371,9 +371,7 @@ class _Call:
                         "more bits, or a range rule"
                     )
                 flat[chain, m, n] = value
-        while shape and shape[0] == 1:
-            shape.pop(0)
-        return array.reshape((*shape, self.M, self.N))
+        return array.reshape((*(size for size in shape if size != 1), self.M, self.N))
 
 
 def _parameter_names(scheme: Any) -> list[str]:

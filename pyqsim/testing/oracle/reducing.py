@@ -88,11 +88,15 @@ class _Accumulator:
         self.number, self.chain, self.record = number, chain, record
 
     def add(self, value: Value) -> None:
-        """Add, then the range rule; a held accumulator adds nothing until it is cleared."""
+        """Add, then the range rule; a held accumulator adds nothing until it is cleared.
+
+        The position is where the sum stands in the sequence: held values move it too.
+        """
+        position = max(self.value.position, value.position)
         if self.held:
+            self.value = Value(self.value.number, position)
             return
         total = self.value.number + value.number
-        position = max(self.value.position, value.position)
         kept, overflowed = apply_register(total, self.register)
         overflow = self.register.overflow
         self.record.see(self.chain, self.number, position, total, overflow if overflowed else None)
