@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,31 @@ from pyqsim.datapath import (
 from pyqsim.errors import DatapathError
 from pyqsim.modes import OverflowRule, Rounding
 
-__all__ = ["OutputOp", "RawEvents", "RawPlace", "ReduceProgram", "narrow_array", "output", "philox"]
+__all__ = [
+    "NoKernelError",
+    "OutputOp",
+    "RawEvents",
+    "RawPlace",
+    "ReduceProgram",
+    "isa_available",
+    "narrow_array",
+    "output",
+    "philox",
+    "zero_point_correction",
+]
 
 Ints = npt.NDArray[np.int64]
 
 for _rule in OverflowRule:
     if getattr(lib, f"PQS_OVERFLOW_{_rule.name}") != _rule:
         raise ImportError(f"pyqsim: the C library was built for another version ({_rule!r})")
+
+_ISAS = {
+    "auto": lib.PQS_ISA_AUTO,
+    "portable": lib.PQS_ISA_PORTABLE,
+    "avx2": lib.PQS_ISA_AVX2,
+    "avx512bw": lib.PQS_ISA_AVX512BW,
+}
 
 _SHIFT_PARTS = {
     "none": lib.PQS_SHIFT_NONE,
@@ -55,6 +74,10 @@ class RawEvents:
     trap: RawPlace | None
     minimum: int | None
     maximum: int | None
+
+
+class NoKernelError(Exception):
+    """The fast kernel cannot do this call; the reference can."""
 
 
 # ---------------------------------------------------------------------------------------------
@@ -183,6 +206,10 @@ class ReduceProgram:
             self._keep.append(spill)
             accumulate.spill, accumulate.spill_count = spill, len(step.spill)
 
+    def has_lanes(self, n: int, slots: int) -> bool:
+        """Whether the lanes kernel knows these steps."""
+        return lib.pqs_reduce_lanes_scratch(self._steps, self._count, n, slots) > 0
+
     def run(
         self,
         a: Ints,
@@ -196,17 +223,24 @@ class ReduceProgram:
         b_zero_point: Ints | None = None,
         bias: Ints | None = None,
         counts: Ints | None = None,
+        lanes_isa: str | None = None,
     ) -> tuple[RawEvents, ...]:
         """Run one chain on rows of a: (m, K) and (n, K), both C-contiguous, into out: (m, n).
 
         Zero points and bias broadcast to (m, n); None is 0. `counts` (m, n) is added to.
+        With `lanes_isa` the lanes kernel runs, or `NoKernelError` is raised and nothing written.
         """
         m, k = a.shape
         slots = k if order is None else len(order)
-        size = lib.pqs_reduce_scratch(self._steps, self._count, slots)
-        scratch = np.empty(max(size, 1), dtype=np.int64)
         events = ffi.new("pqs_step_events[]", max(self._count, 1))
-        status = lib.pqs_reduce(
+        if lanes_isa is None:
+            function = lib.pqs_reduce
+            size = lib.pqs_reduce_scratch(self._steps, self._count, slots)
+        else:
+            function = partial(lib.pqs_reduce_lanes, _ISAS[lanes_isa])
+            size = lib.pqs_reduce_lanes_scratch(self._steps, self._count, len(b), slots)
+        scratch = np.empty(max(size, 1), dtype=np.int64)
+        status = function(
             self._product, self._steps, self._count, m, len(b), k, slots, _pointer(order),
             m_first, n_first, _pointer(a), k, _pointer(b), k,
             _values(a_zero_point), _values(b_zero_point), _values(bias),
@@ -214,8 +248,15 @@ class ReduceProgram:
             events, _pointer(counts), 0 if counts is None else counts.strides[0] // 8,
             _pointer(scratch),
         )  # fmt: skip
+        if status == lib.PQS_ERROR_NO_KERNEL:
+            raise NoKernelError
         _check(status)
         return tuple(_raw_events(events[i]) for i in range(self._count))
+
+
+def isa_available(isa: str) -> bool:
+    """Whether an instruction set's kernels were built and this CPU runs them."""
+    return bool(lib.pqs_isa_available(_ISAS[isa]))
 
 
 def _raw_events(events) -> RawEvents:

@@ -179,6 +179,8 @@ def _accumulate_with_spill(
     held = start
     for _ in range(-(-count // group)):
         summed = write(held.hull(add(held, times(value, group))), step.register, where)
+        if step.overflow.rule is OverflowRule.SATURATE_HOLD:
+            summed = summed.hull(held)  # no addition is made, so none brings it into the range
         spilled = summed
         for number, spill in enumerate(step.spill):
             spilled = narrow(spill, spilled, f"{where}, spill step {number}")

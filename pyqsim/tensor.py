@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import integer_array
 from pyqsim.errors import CodeError, OperandError, ShapeError
-from pyqsim.formats.base import Format, first_place, integer_array, scale_array
+from pyqsim.formats.base import Format, check_format, first_place, scale_array
 
 __all__ = ["Granularity", "QTensor"]
 
@@ -61,6 +62,7 @@ class Granularity:
         object.__setattr__(self, "group_axis", self._checked_axis("group_axis", self.group_axis))
         if not _is_int(self.group) or self.group < 1:
             raise ShapeError(f"group={self.group!r}, allowed: an int >= 1")
+        object.__setattr__(self, "group", int(self.group))
         if self.axis == self.group_axis:
             raise ShapeError(f"group_axis={self.group_axis}, allowed: any but axis={self.axis}")
 
@@ -112,7 +114,7 @@ class Granularity:
         planes = (fmt.planes,) if fmt.planes > 1 else ()
         scales = _full("scale", scale_array(scale), (*planes, *self.parameter_shape))
         fmt.check_scale(scales)
-        zero_points = integer_array("zero_point", zero_point)
+        zero_points = integer_array("zero_point", zero_point).astype(np.int64)
         zero_points = _full("zero_point", zero_points, self.parameter_shape)
         fmt.check_zero_point(zero_points)
         return scales, zero_points
@@ -259,8 +261,7 @@ class QTensor:
         group: int | None = None,
         group_axis: int = 0,
     ) -> None:
-        if not isinstance(fmt, Format):
-            raise OperandError(f"fmt={fmt!r}, allowed: a pyqsim.formats.Format")
+        check_format(fmt)
         stored = _checked_codes(codes, fmt)
         granularity = Granularity(stored.shape, axis, group, group_axis)
         scales, zero_points = granularity.parameters(fmt, scale, zero_point)

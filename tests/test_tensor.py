@@ -156,7 +156,7 @@ def test_no_elements_and_no_axes():
         ({"scale": [1, 1]}, ShapeError, "scale.shape=(2,), allowed: a scalar or ()"),
         ({"scale": [1], "axis": 1}, ShapeError, "scale.shape=(1,), allowed: a scalar or (2,)"),
         ({"zero_point": 128}, QuantizationError, "zero_point=128, allowed: -128..127 for Affine"),
-        ({"zero_point": 0.5}, OperandError, "zero_point: dtype=float64, allowed: integers"),
+        ({"zero_point": 0.5}, OperandError, "zero_point: dtype=float64, allowed: an integer dtype"),
         ({"zero_point": [1, 1]}, ShapeError, "zero_point.shape=(2,), allowed: a scalar or ()"),
         ({"axis": 2}, ShapeError, "axis=2, allowed: -2..1 for shape (3, 2)"),
         ({"axis": 1.0}, ShapeError, "axis=1.0, allowed: -2..1 for shape (3, 2)"),

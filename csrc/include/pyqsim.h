@@ -18,7 +18,8 @@ enum pqs_status {
     PQS_ERROR_DATAPATH = 2,  /* a kind, width, shift or count outside what this header allows */
     PQS_ERROR_ONE_VALUE = 3, /* the reduce steps do not leave one value */
     PQS_ERROR_OPERAND = 4,   /* a code outside its table, or an order that leaves K */
-    PQS_TRAPPED = 5          /* an overflow in a TRAP register; the events name the place */
+    PQS_ERROR_NO_KERNEL = 5, /* a fast kernel that cannot do this call, or not on this CPU */
+    PQS_TRAPPED = 6          /* an overflow in a TRAP register; the events name the place */
 };
 
 const char *pqs_status_string(int status);
@@ -165,6 +166,29 @@ int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_co
                const pqs_values *bias,
                int64_t *out, size_t out_stride,
                pqs_step_events *events, int64_t *counts, size_t counts_stride, int64_t *scratch);
+
+/* Instruction sets, in the order of preference. */
+enum pqs_isa { PQS_ISA_AUTO = 0, PQS_ISA_PORTABLE = 1, PQS_ISA_AVX2 = 2, PQS_ISA_AVX512BW = 3 };
+
+/* Whether an ISA's kernels were built and this CPU runs them. */
+int pqs_isa_available(int isa);
+
+/* How many int64 of scratch pqs_reduce_lanes needs; 0 if it cannot do these steps. */
+size_t pqs_reduce_lanes_scratch(const pqs_step *steps, size_t step_count, size_t n, size_t slots);
+
+/* pqs_reduce, sixteen rows at a time: the same arguments, values and events.
+ * The caller has also proven that int32 holds every operand less its zero point, every product,
+ * every bias, every sum before its range rule and every rounded value.
+ * PQS_ERROR_NO_KERNEL: not for these steps or operands, or not on this CPU; nothing was written. */
+int pqs_reduce_lanes(int isa, const pqs_product *product, const pqs_step *steps, size_t step_count,
+                     size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+                     int64_t m_first, int64_t n_first,
+                     const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+                     const pqs_values *a_zero_point, const pqs_values *b_zero_point,
+                     const pqs_values *bias,
+                     int64_t *out, size_t out_stride,
+                     pqs_step_events *events, int64_t *counts, size_t counts_stride,
+                     int64_t *scratch);
 
 /* out[m * out_stride + n] = -zb*sum(a) - za*sum(b) + k*za*zb, one exact integer. */
 int pqs_zero_point_correction(size_t m, size_t n, size_t k,

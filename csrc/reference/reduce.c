@@ -71,6 +71,22 @@ static int operands_are_valid(const pqs_product *product, size_t m, size_t n, si
     return 1;
 }
 
+/* The door of pqs_reduce and of every kernel that stands for it. */
+int pqs_check_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
+                     size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+                     const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+                     const int64_t *out, const pqs_step_events *events, const int64_t *scratch) {
+    if (!product || !out || !scratch || (step_count && (!steps || !events))) return PQS_ERROR_NULL;
+    if (k && (!a || !b)) return PQS_ERROR_NULL;
+    if (!pqs_product_is_valid(product) || !pqs_steps_are_valid(steps, step_count) ||
+        slots > INT32_MAX || (!order && slots != k)) {
+        return PQS_ERROR_DATAPATH;
+    }
+    if (plan_layout(steps, step_count, slots).outputs != 1) return PQS_ERROR_ONE_VALUE;
+    const int valid = operands_are_valid(product, m, n, k, slots, order, a, a_stride, b, b_stride);
+    return valid ? PQS_OK : PQS_ERROR_OPERAND;
+}
+
 int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
                size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
                int64_t m_first, int64_t n_first,
@@ -79,18 +95,10 @@ int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_co
                const pqs_values *bias,
                int64_t *out, size_t out_stride,
                pqs_step_events *events, int64_t *counts, size_t counts_stride, int64_t *scratch) {
-    if (!product || !out || !scratch || (step_count && (!steps || !events))) return PQS_ERROR_NULL;
-    if (k && (!a || !b)) return PQS_ERROR_NULL;
-    if (!pqs_product_is_valid(product) || !pqs_steps_are_valid(steps, step_count) ||
-        slots > INT32_MAX || (!order && slots != k)) {
-        return PQS_ERROR_DATAPATH;
-    }
+    const int status = pqs_check_reduce(product, steps, step_count, m, n, k, slots, order, a,
+                                        a_stride, b, b_stride, out, events, scratch);
+    if (status != PQS_OK) return status;
     const layout plan = plan_layout(steps, step_count, slots);
-    if (plan.outputs != 1) return PQS_ERROR_ONE_VALUE;
-    if (!operands_are_valid(product, m, n, k, slots, order, a, a_stride, b, b_stride)) {
-        return PQS_ERROR_OPERAND;
-    }
-
     int64_t *const held = scratch + 2 * plan.longest, *const positions = held + plan.longest;
     fill_positions(steps, step_count, slots, order, scratch, scratch + plan.longest, positions);
 

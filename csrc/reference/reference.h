@@ -73,5 +73,9 @@ int pqs_narrow_is_valid(const pqs_narrow *step);
 int pqs_product_is_valid(const pqs_product *product);
 int pqs_steps_are_valid(const pqs_step *steps, size_t step_count);
 int pqs_output_step_is_valid(const pqs_output_step *step);
+int pqs_check_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
+                     size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+                     const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+                     const int64_t *out, const pqs_step_events *events, const int64_t *scratch);
 
 #endif

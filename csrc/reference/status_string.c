@@ -8,6 +8,7 @@ const char *pqs_status_string(int status) {
     case PQS_ERROR_DATAPATH: return "a kind, width, shift or count outside what is allowed";
     case PQS_ERROR_ONE_VALUE: return "the reduce steps do not leave one value";
     case PQS_ERROR_OPERAND: return "a code outside its table, or an order that leaves K";
+    case PQS_ERROR_NO_KERNEL: return "no kernel of that kind for this call or CPU";
     case PQS_TRAPPED: return "an overflow in a TRAP register";
     default: return "unknown status";
     }

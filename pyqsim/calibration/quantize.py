@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from pyqsim.calibration.scale import fit_scale
 from pyqsim.errors import ModeError, QuantizationError
-from pyqsim.formats.base import Format, real_array
+from pyqsim.formats.base import Format, check_format, real_array
 from pyqsim.modes import Rounding
 from pyqsim.tensor import Granularity, QTensor
 
@@ -63,7 +63,8 @@ def quantize(
     ModeError
         For a rounding the format does not take, an unknown method, `symmetric` with `scale`.
     OperandError
-        For complex numbers, objects and other things that are not real numbers.
+        For complex numbers, objects and other things that are not real numbers; an `fmt` that is
+        no format.
     ShapeError
         For axes and scales that do not meet `x`.
 
@@ -79,6 +80,7 @@ def quantize(
     array([[-127,   64],
            [  32,  127]], dtype=int8)
     """
+    check_format(fmt)
     reals = real_array("x", x)
     if scale is None:
         if zero_point is not None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pyqsim.errors import ModeError, OperandError, QuantizationError
 from pyqsim.formats import Affine, Format, LogQuant, Planes
-from pyqsim.formats.base import first_place, real_array
+from pyqsim.formats.base import check_format, first_place, real_array
 from pyqsim.formats.quotient import floor_quotient, round_halves
 from pyqsim.modes import HALF_EVEN
 from pyqsim.tensor import Granularity
@@ -71,7 +71,7 @@ def fit_scale(
     ModeError
         For a method, percentile or symmetry that does not exist.
     OperandError
-        For an `x` that does not hold real numbers.
+        For an `x` that does not hold real numbers, an `fmt` that is no format.
     ShapeError
         For axes `x` does not have.
 
@@ -80,9 +80,8 @@ def fit_scale(
     alpha is the largest magnitude, of the numbers >= 0 only where the format has no sign.
 
     ==================================  =======================================================
-    `Affine`, symmetric, signed         ``alpha / ((code_max - code_min) / 2)``: narrow
-                                        ``alpha / 127``, full ``2 * alpha / 255`` for 8 bits
-    `Affine`, symmetric, unsigned       ``alpha / code_max``
+    `Affine`, symmetric                 ``alpha / code_max`` (127 for 8 signed bits, narrow or
+                                        not; of 1 signed bit, codes -1 and 0, ``alpha``)
     `Affine`, not symmetric             lo, hi widened to contain 0;
                                         ``(hi - lo) / (code_max - code_min)``,
                                         ``zero_point = clamp(round(code_min - lo / scale))``,
@@ -95,22 +94,22 @@ def fit_scale(
     Where the range is empty (no numbers, or all 0) the scale is 1 and the zero point 0. A scale
     that underflows is the smallest positive double.
 
-    Source: formats.md sections 2 to 5.
-
     Examples
     --------
     >>> scale, zero_point = fit_scale([-1.0, 3.0], Affine(8, signed=False))
-    >>> scale * 255, zero_point
-    (np.float64(4.0), array(64))
+    >>> float(scale) * 255, int(zero_point)
+    (4.0, 64)
     """
+    check_format(fmt)
     reals = real_array("x", x)
     granularity = Granularity(reals.shape, axis, group, group_axis)
     if isinstance(fmt, Planes):
         raise QuantizationError(f"fmt={fmt}, allowed: a format with a scale rule")
     unsigned = isinstance(fmt, Affine) and not fmt.signed
     symmetric = not unsigned if symmetric is None else symmetric
-    if not symmetric and not fmt.has_zero_point:
-        raise ModeError(f"symmetric={symmetric!r}, allowed for {fmt}: True")
+    allowed = (True, False) if fmt.has_zero_point else (True,)
+    if symmetric not in allowed:
+        raise ModeError(f"symmetric={symmetric!r}, allowed for {fmt}: {allowed} or None")
     tail = _tail(method, percentile)
     fits = [
         _symmetric(row, fmt, tail) if symmetric else _asymmetric(row, fmt, tail)
@@ -155,7 +154,7 @@ def _symmetric(rows: _Reals, fmt: Format, tail: Fraction) -> tuple[_Reals, _Inte
         if isinstance(fmt, LogQuant):
             scale = np.ldexp(1.0, fmt.rounded_exponent(alpha) + 1)
         elif isinstance(fmt, Affine) and signed:
-            scale = alpha / ((fmt.code_max - fmt.code_min) / 2)
+            scale = alpha / max(fmt.code_max, 1)
         else:
             scale = alpha / fmt.levels()[-1]
     return _usable(scale, alpha), np.zeros(len(rows), dtype=np.int64)

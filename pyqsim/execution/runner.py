@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from pyqsim.datapath import (
 from pyqsim.errors import CodeError, DatapathError, ShapeError
 from pyqsim.events import Events
 from pyqsim.execution.call_data import CallData, broadcast, interval_of
+from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
 from pyqsim.execution.telemetry import BlockResult, Chain, collect_events, raise_trap
@@ -36,6 +38,7 @@ Ints = npt.NDArray[np.int64]
 _BLOCK_ELEMENTS = 1 << 19  # int64 elements of a that one block of rows unpacks: 4 MiB
 _THREAD_WORK = 1 << 20  # products below which one thread does it all
 _LARGEST_SIZE = 2**31 - 1
+_NO_TABLE = "the operands' products are too many for a table, or drawn at random"
 
 
 class Runner:
@@ -46,15 +49,20 @@ class Runner:
     datapath : Datapath
     b : Operand
         N rows of K (transposed weights).
+    kernel, isa : str
+        Of `KERNELS` and `ISAS`.
     """
 
-    def __init__(self, datapath: Datapath, b: Operand) -> None:
-        self.datapath = datapath
+    def __init__(
+        self, datapath: Datapath, b: Operand, *, kernel: str = "auto", isa: str = "auto"
+    ) -> None:
+        self.datapath, self.kernel, self.isa = datapath, kernel, isa
         self.b = b.patterns() if isinstance(datapath.product, Lookup) else b
         self._fold = datapath.product == Multiply("fold")
         self._merges = any(isinstance(step, Merge) for step in datapath.output)
         self._order = _explicit_order(datapath)
         self._packed: dict[tuple[int, int], Ints] = {}
+        self._explanation: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,10 +87,17 @@ class Runner:
             a = a.patterns()
         call = _Call(self, a, data, counts=counts, n_first=n_first)
         results = call.run_blocks(threads)
+        self._explanation = call.explanation()
         raise_trap(self.datapath, call.chains, results)
         found = collect_events(self.datapath, call.chains, results, call.counts)
         leading = () if self._merges else (size for size in call.chain_shape if size != 1)
         return call.result.reshape((*leading, *call.shape)), found
+
+    def explain(self) -> str:
+        """Which kernel ran the chains of the last call, and why."""
+        k, n = self.shape
+        ran = self._explanation or ("not run yet: the choice needs the activations' extremes",)
+        return "\n".join((f"K={k}, N={n}, kernel={self.kernel!r}, isa={self.isa!r}", *ran))
 
     def packed(self, chain: Chain) -> Ints:
         """The integers of b for a chain, unpacked once."""
@@ -107,12 +122,19 @@ class _Call:
         self._k = k
         self.chain_shape = (a.planes, self._b.planes, len(groups))
         self.chains = [
-            Chain(i, j, g, ks)
+            Chain(i, j, g, ks.start, ks.stop)
             for i in range(a.planes)
             for j in range(self._b.planes)
             for g, ks in enumerate(groups)
         ]
         self._bias = self._start_bias(data)
+        self._program = _native.ReduceProgram(
+            self._datapath.product,
+            self._datapath.reduce,
+            a_shifts=a.shifts,
+            b_shifts=self._b.shifts,
+        )
+        self.why_not_lanes: dict[Chain, str | None] = {}
         self._pipeline = OutputPipeline(
             self._datapath.output,
             data,
@@ -124,12 +146,6 @@ class _Call:
         )
         dtype = self._datapath.result_dtype
         bounds.require(self._pipeline.interval, "result", dtype.itemsize * 8)
-        self._program = _native.ReduceProgram(
-            self._datapath.product,
-            self._datapath.reduce,
-            a_shifts=a.shifts,
-            b_shifts=self._b.shifts,
-        )
         self.counts = np.zeros(self.shape, dtype=np.int64) if counts else None
         kept = 1 if runner._merges else len(self.chains)
         self.result = np.empty((kept, *self.shape), dtype=dtype)
@@ -147,13 +163,13 @@ class _Call:
             if size > _LARGEST_SIZE:
                 raise ShapeError(f"{name}={size}, allowed: at most {_LARGEST_SIZE}")
         data.check_read(self._datapath)
-        self._check_product(k)
+        self._check_product()
         groups = _group_slices(self._a.group, self._b.group, k)
         for ks in groups:
             self._check_reduce(ks.stop - ks.start)
         return groups
 
-    def _check_product(self, k: int) -> None:
+    def _check_product(self) -> None:
         """The operands are such as the product takes."""
         product = self._datapath.product
         if isinstance(product, Shift) and not (self._a.shifts or self._b.shifts):
@@ -162,7 +178,7 @@ class _Call:
                 "PowerOfTwo or APoT on at least one side"
             )
         if isinstance(product, Lookup):
-            _check_lookup(product, self._a, self._b, k)
+            _check_lookup(product, self._a, self._b)
         corrected = any(isinstance(step, CorrectZeroPoints) for step in self._datapath.output)
         zero_points = self._a.has_zero_points or self._b.has_zero_points
         if self._fold and zero_points and not corrected:
@@ -171,7 +187,12 @@ class _Call:
             )
 
     def _check_reduce(self, k: int) -> None:
-        """The order fits k, and the reduce steps leave one value."""
+        """The order and a table over k fit, and the reduce steps leave one value."""
+        product = self._datapath.product
+        if isinstance(product, Lookup) and product.table.values.ndim == 3:
+            ks = product.table.values.shape[0]
+            if ks < k:
+                raise ShapeError(f"Lookup: table for {ks} ks, allowed: {k} or more")
         count = k
         if self._order is not None:
             real = int((self._order >= 0).sum())
@@ -205,25 +226,46 @@ class _Call:
 
     # -- bounds ------------------------------------------------------------------------------
 
-    def _bound(self, chain: Chain) -> Interval:
-        """Interval of the value that a chain leaves."""
+    def _operand_intervals(self, chain: Chain) -> tuple[Interval, Interval]:
+        """Extremes of both operands as the product meets them."""
         a = self._a.interval(chain.a_plane, chain.ks)
         b = self._b.interval(chain.b_plane, chain.ks)
         if not self._fold:
             a = bounds.subtract(a, self._a.zero_point_interval(chain.group))
             b = bounds.subtract(b, self._b.zero_point_interval(chain.group))
+        return a, b
+
+    def _bound(self, chain: Chain) -> Interval:
+        """Interval of the value that a chain leaves; also chooses the chain's kernel."""
+        a, b = self._operand_intervals(chain)
         term = bounds.product(self._datapath.product, a, b)
-        slots = chain.ks.stop - chain.ks.start
+        slots = chain.k_stop - chain.k_first
         if self._order is not None:
             slots, term = len(self._order), term.hull(ZERO)
         start = ZERO if self._bias is None else interval_of(self._bias)
-        return bounds.reduce(self._datapath.reduce, term, slots, start)
+        value = bounds.reduce(self._datapath.reduce, term, slots, start)
+        self.why_not_lanes[chain] = self._why_not_lanes(a, b, term, slots, start)
+        return value
+
+    def _why_not_lanes(
+        self, a: Interval, b: Interval, term: Interval, slots: int, bias: Interval
+    ) -> str | None:
+        """Why the lanes kernel does not run a chain; None: it does."""
+        n, m = self.shape[1], self.shape[0]
+        if self._runner.kernel == "reference":
+            return "asked for"
+        if not self._program.has_lanes(n, slots):
+            return "the lanes kernel does not know these steps"
+        if m < LANES_ROWS and self._runner.kernel == "auto":
+            return f"M={m} is below {LANES_ROWS} rows"
+        reason = why_not_int32(self._datapath.reduce, a, b, term, slots, bias)
+        return None if reason is None else f"int32 is not proven to hold the chain: {reason}"
 
     def _correction_bound(self, chain: Chain) -> Interval:
         """Interval of -zb*sum(a) - za*sum(b) + K*za*zb."""
         if not self._fold:
             return ZERO
-        k = chain.ks.stop - chain.ks.start
+        k = chain.k_stop - chain.k_first
         za, zb = (side.zero_point_interval(chain.group) for side in (self._a, self._b))
         sum_a = bounds.times(self._a.interval(chain.a_plane, chain.ks), k)
         sum_b = bounds.times(self._b.interval(chain.b_plane, chain.ks), k)
@@ -231,6 +273,18 @@ class _Call:
         total = bounds.subtract(total, bounds.scale(zb, sum_a))
         total = bounds.subtract(total, bounds.scale(za, sum_b))
         return bounds.require(total, "CorrectZeroPoints: the correction")
+
+    def explanation(self) -> tuple[str, ...]:
+        """One line a chain: its kernel, and why."""
+        return tuple(
+            f"planes ({chain.a_plane}, {chain.b_plane}), group {chain.group}: "
+            + (
+                "lanes: int32 is proven to hold every number"
+                if reason is None
+                else f"reference (scalar C): {reason}"
+            )
+            for chain, reason in self.why_not_lanes.items()
+        )
 
     # -- blocks ------------------------------------------------------------------------------
 
@@ -270,7 +324,8 @@ class _Call:
         zb = None if zb is None else np.broadcast_to(zb[None, :], out.shape)
         if correction is not None:
             correction[:] = _native.zero_point_correction(a, b, za, zb)
-        return self._program.run(
+        run = partial(
+            self._program.run,
             a,
             b,
             out,
@@ -282,6 +337,15 @@ class _Call:
             bias=None if self._bias is None else self._bias[rows],
             counts=None if self.counts is None else self.counts[rows],
         )
+        reason = self.why_not_lanes[chain]
+        if reason is None:
+            try:
+                return run(lanes_isa=self._runner.isa)
+            except _native.NoKernelError:
+                reason = self.why_not_lanes[chain] = _NO_TABLE
+        if self._runner.kernel == "lanes":
+            raise DatapathError(f"kernel='lanes': {reason}, allowed: kernel='auto'")
+        return run()
 
 
 def _explicit_order(datapath: Datapath) -> Ints | None:
@@ -302,10 +366,8 @@ def _group_slices(a_group: int | None, b_group: int | None, k: int) -> list[slic
     return [slice(start, min(start + group, k)) for start in range(0, k, group)]
 
 
-def _check_lookup(product: Lookup, a: Operand, b: Operand, k: int) -> None:
+def _check_lookup(product: Lookup, a: Operand, b: Operand) -> None:
     shape = product.table.values.shape
-    if len(shape) == 3 and shape[0] < k:
-        raise DatapathError(f"Lookup: table for {shape[0]} ks, allowed: K={k} or more")
     for name, operand, size in (("a", a, shape[-2]), ("b", b, shape[-1])):
         found = operand.interval(0, slice(None))
         if operand.codes.size and (found.low < 0 or found.high >= size):

@@ -25,12 +25,17 @@ class Chain:
     a_plane: int
     b_plane: int
     group: int
-    ks: slice
+    k_first: int
+    k_stop: int
+
+    @property
+    def ks(self) -> slice:
+        """The chain's part of K."""
+        return slice(self.k_first, self.k_stop)
 
     def whole_k(self, k: int) -> int:
         """A k of the chain as a k of the whole; -1 stays."""
-        start: int = self.ks.start
-        return k if k < 0 else start + k
+        return k if k < 0 else self.k_first + k
 
 
 @dataclass(frozen=True, slots=True)

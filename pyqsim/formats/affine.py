@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import check_bool, check_int
 from pyqsim.errors import DatapathError
-from pyqsim.formats.base import Format, check_bool, check_int, refuse_rounding
+from pyqsim.formats.base import Format, refuse_rounding
 from pyqsim.formats.quotient import floor_quotient, round_halves
 from pyqsim.modes import HALF_EVEN, Rounding
 
@@ -17,7 +18,7 @@ __all__ = ["Affine"]
 
 @dataclass(frozen=True, slots=True)
 class Affine(Format):
-    """``real = scale * (code - zero_point)``; formats.md section 2.
+    """``real = scale * (code - zero_point)``.
 
     N is the code itself: the zero point belongs to the tensor, not to N. Encoding is
     ``c = clamp(round(x / scale) + zero_point, code_min, code_max)`` on the exact quotient, by any
@@ -45,8 +46,8 @@ class Affine(Format):
     (-128, 127)
     >>> fmt.encode([0.5, 1.5, -100.0], scale=1.0)
     array([   0,    2, -100], dtype=int8)
-    >>> Affine(4, narrow=True).levels()[0]
-    np.float64(-7.0)
+    >>> Affine(2, narrow=True).levels()
+    array([-1.,  0.,  1.])
     """
 
     bits: int

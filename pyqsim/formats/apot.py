@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import check_bool, check_int
 from pyqsim.errors import DatapathError
-from pyqsim.formats.base import N_LIMIT, check_bool, check_int
+from pyqsim.formats.base import N_LIMIT
 from pyqsim.formats.sign_magnitude import NearestMagnitude
 
 __all__ = ["APoT"]
@@ -16,7 +17,7 @@ __all__ = ["APoT"]
 
 @dataclass(frozen=True, slots=True)
 class APoT(NearestMagnitude):
-    """Values ``+-scale * N * 2**-F``, N a sum of powers of two; formats.md section 5.
+    """Values ``+-scale * N * 2**-F``, N a sum of powers of two (ICLR 2020).
 
     Code word ``[sign | f_0 | .. | f_(n-1) | t]``, the sign only where signed, f_0 most
     significant. Field i has k = `base_bits` bits; its value 0 adds nothing, its value j >= 1 adds
@@ -88,7 +89,7 @@ class APoT(NearestMagnitude):
 
     @property
     def frac_bits(self) -> int:
-        """F of formats.md."""
+        """F: the fields' largest term stands for 1/2."""
         n, t = divmod(self.magnitude_bits, self.base_bits)
         return ((1 << self.base_bits) - 1) * n + t
 

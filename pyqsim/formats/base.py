@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import integer_array
 from pyqsim.errors import (
     DatapathError,
     ModeError,
@@ -20,11 +21,8 @@ from pyqsim.modes import Rounding
 __all__ = [
     "N_LIMIT",
     "Format",
-    "check_bool",
-    "check_choice",
-    "check_int",
+    "check_format",
     "first_place",
-    "integer_array",
     "real_array",
     "refuse_rounding",
     "scale_array",
@@ -44,6 +42,18 @@ class Format(ABC):
 
     A new format defines `code_bits`, `integers` and `_round`, and whichever of the other
     properties differ from what is written here.
+
+    Examples
+    --------
+    >>> from pyqsim.formats import LogQuant
+    >>> fmt = LogQuant(2, signed=True)
+    >>> fmt.code_bits, fmt.frac_bits, fmt.code_dtype
+    (3, 3, dtype('uint8'))
+    >>> codes = fmt.encode([0.25, -0.5, 0.0])
+    >>> codes
+    array([2, 7, 0], dtype=uint8)
+    >>> fmt.decode(codes)
+    array([ 2, -4,  0])
     """
 
     __slots__ = ()
@@ -226,7 +236,7 @@ class Format(ABC):
         values = real_array("x", x)
         scales = scale_array(scale)
         self.check_scale(scales)
-        zero_points = integer_array("zero_point", zero_point)
+        zero_points = integer_array("zero_point", zero_point).astype(np.int64)
         self.check_zero_point(zero_points)
         _check_broadcast(values.shape, scale=scales.shape, zero_point=zero_points.shape)
         codes = self._round(values, scales, rounding) + zero_points
@@ -290,14 +300,6 @@ def scale_array(scale: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def integer_array(name: str, x: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Take integers as int64; anything else raises `OperandError`."""
-    array = np.asarray(x)
-    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and (array > 2**63 - 1).any()):
-        raise OperandError(f"{name}: dtype={array.dtype}, allowed: integers in int64")
-    return array.astype(np.int64)
-
-
 def first_place(bad: npt.NDArray[np.bool_], values: npt.NDArray[Any]) -> str:
     """``[index]=value`` of the first bad element in C order; ``=value`` of a scalar."""
     index = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -313,26 +315,10 @@ def _check_broadcast(shape: tuple[int, ...], **others: tuple[int, ...]) -> None:
             raise ShapeError(f"{name}.shape={other}, allowed: broadcastable to {shape}")
 
 
-def check_int(where: str, name: str, value: object, low: int, high: int) -> int:
-    """Return `value` as an int in ``low..high``, or raise `DatapathError`."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise DatapathError(f"{where}: {name}={value!r}, allowed: an int in {low}..{high}")
-    if not low <= value <= high:
-        raise DatapathError(f"{where}: {name}={value}, allowed: {low}..{high}")
-    return int(value)
-
-
-def check_bool(where: str, name: str, value: object) -> bool:
-    """Return `value` as a bool, or raise `DatapathError`."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise DatapathError(f"{where}: {name}={value!r}, allowed: True, False")
-    return bool(value)
-
-
-def check_choice(where: str, name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise `DatapathError` unless `value` is one of `choices`."""
-    if value not in choices:
-        raise DatapathError(f"{where}: {name}={value!r}, allowed: {', '.join(map(repr, choices))}")
+def check_format(fmt: object) -> None:
+    """Raise `OperandError` unless `fmt` is a format."""
+    if not isinstance(fmt, Format):
+        raise OperandError(f"fmt={fmt!r}, allowed: a pyqsim.formats.Format")
 
 
 def refuse_rounding(fmt: Format, rounding: Rounding, allowed: str) -> ModeError:

@@ -8,15 +8,9 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import check_bool, check_choice, check_int
 from pyqsim.errors import QuantizationError
-from pyqsim.formats.base import (
-    Format,
-    check_bool,
-    check_choice,
-    check_int,
-    first_place,
-    refuse_rounding,
-)
+from pyqsim.formats.base import Format, first_place, refuse_rounding
 from pyqsim.formats.power_of_two import powers_of_two
 from pyqsim.formats.sign_magnitude import SignMagnitude
 from pyqsim.modes import Rounding
@@ -36,7 +30,7 @@ _LAST_ROUNDED_DOWN = {
 
 @dataclass(frozen=True, slots=True)
 class LogQuant(SignMagnitude):
-    """Values 0 and ``2**e``, e in ``FSR - 2**bits + 1 .. FSR - 1``; formats.md section 3.
+    """Values 0 and ``2**e``, e in ``FSR - 2**bits + 1 .. FSR - 1`` (Miyashita, Lee, Murmann 2016).
 
     Code word ``[sign | c]``, the sign only where signed: c = 0 stands for 0, else
     ``N = 2**(c-1)``. The scale is full scale, ``2**FSR``, and must be a power of two; with

@@ -9,8 +9,9 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import check_int
 from pyqsim.errors import DatapathError, QuantizationError
-from pyqsim.formats.base import N_LIMIT, Format, check_int
+from pyqsim.formats.base import N_LIMIT, Format
 from pyqsim.modes import Rounding
 
 __all__ = ["Planes"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.formats.base import check_choice, check_int
+from pyqsim.checks import check_choice, check_int
 from pyqsim.formats.sign_magnitude import NearestMagnitude
 
 __all__ = ["PowerOfTwo"]
@@ -15,7 +15,7 @@ __all__ = ["PowerOfTwo"]
 
 @dataclass(frozen=True, slots=True)
 class PowerOfTwo(NearestMagnitude):
-    """Values 0 and ``+-scale * 2**e``, e in ``-(2**(bits-1) - 2)..0``; formats.md section 4.
+    """Values 0 and ``+-scale * 2**e``, e in ``-(2**(bits-1) - 2)..0``.
 
     Code word ``[sign | c]``: c = 0 stands for 0, else ``N = 2**(c-1)``, with
     ``frac_bits = 2**(bits-1) - 2``: the largest value at scale 1 is 1. Encoding takes the nearest

@@ -54,7 +54,7 @@ def floor_quotient(
     exponent = exponent - divisor_exponent + shift
     saturated = (mantissa > 0) & ((exponent > 63) | ((exponent == 63) & (mantissa >= divisor)))
     mantissa = np.where(saturated, 0.0, mantissa)
-    exponent = np.clip(exponent, -2, 63)  # below -1 the quotient is 0 and all is remainder
+    exponent = np.clip(exponent, -1, 63)  # at -1 and below the quotient is 0, all is remainder
     high, rest = _digit(np.ldexp(mantissa, exponent - 32), divisor)
     low, rest = _digit(np.ldexp(rest, 32), divisor)
     inexact = rest > 0

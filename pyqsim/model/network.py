@@ -160,7 +160,6 @@ def run(network: Network, x: QTensor, *, threads: int | None = None) -> Result:
         output, events = layer.run(value, threads)
         additions = 0
         if isinstance(layer, DotProduct):
-            channels = layer.weight.shape[-1]
             outputs = output.codes.size if isinstance(output, QTensor) else output.size
             additions = outputs * layer.additions()
         runs.append(LayerRun(layer, value, output, events, additions))

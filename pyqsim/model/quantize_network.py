@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,13 +45,13 @@ def quantize_network(network: FloatNetwork, weight_format: Format, machine: Mach
     Returns
     -------
     Network
-        Its input are grey levels, codes 0..255 that stand for 0..1.
+        Its input is grey levels: codes 0..255 that stand for 0..1.
 
     Raises
     ------
     QuantizationError
-        For a hidden layer without ReLU, weights or ranges that cannot be quantized, a bias that
-        leaves 32 bits.
+        For a format of several planes, a hidden layer without ReLU, weights or ranges that cannot
+        be quantized, a bias that leaves 32 bits.
 
     Notes
     -----
@@ -60,7 +63,7 @@ def quantize_network(network: FloatNetwork, weight_format: Format, machine: Mach
     * the requantize factor is ``u / sy``, and ``sy = output_max / 255`` with the layer's largest
       output over the calibration digits.
 
-    All of it are single float64 operations, one element at a time: the same on every machine.
+    All of this is single float64 operations, one element at a time: the same on every machine.
 
     Examples
     --------
@@ -71,6 +74,8 @@ def quantize_network(network: FloatNetwork, weight_format: Format, machine: Mach
     >>> run(net, net.input.tensor(digits().test_x[:20, :, :, None])).logits.shape
     (20, 10)
     """
+    if weight_format.planes > 1:
+        raise QuantizationError(f"weight_format={weight_format}, allowed: a format of one plane")
     encoding = given = Encoding(_ACTIVATION, 1 / _ACTIVATION.code_max)
     layers: list[Layer] = []
     for number, layer in enumerate(network.layers):
@@ -109,18 +114,20 @@ def _dot_product(
     steps: tuple[OutputStep, ...] = (AddBias(_BIAS_BITS),)
     if output is not None:
         steps += (Requantize(_SCHEME), Clamp(_ACTIVATION.code_min, _ACTIVATION.code_max))
-    common = {
-        "name": name,
-        "weight": weight,
-        "bias": _integer_bias(name, biases, unit),
-        "datapath": machine.datapath(weight_format, steps),
-        "unit": unit,
-        "requantize": None if output is None else _SCHEME.encode(unit / output.scale),
-        "encoding": output,
-    }
-    if layer.kind == "linear":
-        return Linear(**common)
-    return Conv2d(**common, stride=layer.stride, padding=layer.padding)
+    build: Callable[..., Conv2d | Linear] = (
+        Linear
+        if layer.kind == "linear"
+        else partial(Conv2d, stride=layer.stride, padding=layer.padding)
+    )
+    return build(
+        name=name,
+        weight=weight,
+        bias=_integer_bias(name, biases, unit),
+        datapath=machine.datapath(weight_format, steps),
+        unit=unit,
+        requantize=None if output is None else _SCHEME.encode(unit / output.scale),
+        encoding=output,
+    )
 
 
 def _integer_bias(

@@ -1,11 +1,12 @@
 """Operators on quantized tensors: shapes and calls, no arithmetic of their own. Layout NHWC."""
 
+from pyqsim.execution import ISAS, KERNELS
 from pyqsim.ops.activation import clamp, lookup, relu
 from pyqsim.ops.add import add
 from pyqsim.ops.conv2d import conv2d
 from pyqsim.ops.encoding import Encoding
 from pyqsim.ops.linear import linear
-from pyqsim.ops.matmul import ISAS, KERNELS, Plan, matmul, plan
+from pyqsim.ops.matmul import Plan, matmul, plan
 from pyqsim.ops.narrow import narrow
 from pyqsim.ops.pool import average_pool2d, max_pool2d
 

@@ -7,19 +7,15 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim import _native
 from pyqsim.datapath import Datapath
 from pyqsim.errors import DatapathError, ModeError, OperandError, ShapeError
 from pyqsim.events import Events
-from pyqsim.execution import CallData, Runner
+from pyqsim.execution import ISAS, KERNELS, CallData, Runner
 from pyqsim.ops.operands import Matrix, first_operand, second_operand
 from pyqsim.parameters import Parameters
 
-__all__ = ["ISAS", "KERNELS", "Plan", "matmul", "plan"]
-
-#: Kernels that may be asked for.
-KERNELS = ("auto", "reference")
-#: Instruction sets that may be asked for.
-ISAS = ("auto", "portable")
+__all__ = ["KernelOptions", "Plan", "RunOptions", "matmul", "plan"]
 
 Result = npt.NDArray[Any]
 
@@ -57,7 +53,9 @@ class Plan:
             if value not in choices:
                 raise ModeError(f"{name}={value!r}, allowed: {', '.join(map(repr, choices))}")
         self.datapath = datapath
-        self._runner = Runner(datapath, second_operand(b))
+        if not _native.isa_available(isa):
+            raise ModeError(f"isa={isa!r}, allowed: one that this CPU has; 'auto' finds the best")
+        self._runner = Runner(datapath, second_operand(b), kernel=kernel, isa=isa)
 
     @overload
     def __call__(
@@ -101,12 +99,11 @@ class Plan:
         return (result, found) if events else result
 
     def explain(self) -> str:
-        """Which kernel runs, on which instruction set, and why."""
-        k, n = self._runner.shape
-        return (
-            f"K={k}, N={n}: kernel 'reference' on 'portable': the scalar C definition runs every "
-            "step of every output; no other kernel is built"
-        )
+        """Which kernel ran each chain of the last call, on which instruction set, and why.
+
+        Before the first call it says what is open: the choice needs the activations' extremes.
+        """
+        return self._runner.explain()
 
 
 def _copy_out(out: Result, result: Result) -> None:
@@ -128,8 +125,8 @@ def plan(b: Matrix, datapath: Datapath, *, kernel: str = "auto", isa: str = "aut
     ----------
     b : array_like of int or QTensor, (K, N)
     datapath : Datapath
-    kernel : {"auto", "reference"}
-    isa : {"auto", "portable"}
+    kernel : {"auto", "reference", "lanes"}
+    isa : {"auto", "portable", "avx2", "avx512bw"}
 
     Returns
     -------
@@ -196,8 +193,8 @@ def matmul(
         Multipliers of `Merge`, broadcast to (planes of a, planes of b, groups, M, N); default 1.
     out : ndarray, optional
         Where the result goes: of its shape and dtype.
-    kernel : {"auto", "reference"}
-    isa : {"auto", "portable"}
+    kernel : {"auto", "reference", "lanes"}
+    isa : {"auto", "portable", "avx2", "avx512bw"}
     threads : int, optional
         Default: all cores for large calls. The result and the events do not depend on it.
     n_first : int

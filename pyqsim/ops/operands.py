@@ -43,7 +43,7 @@ def _operand(name: str, value: Matrix, *, channel_axis: int, k_axis: int) -> Ope
     return Operand(
         rows,
         tables if tables.ndim == 2 else tables[None],
-        _zero_points(value) if value.format.has_zero_point else None,
+        _zero_points(value) if value.zero_point.any() else None,
         value.group,
         value.format.shifts,
     )

@@ -85,6 +85,8 @@ def test_refused():
     for bad in ([1j], [None], ["a"], [True]):
         with pytest.raises(OperandError, match=r"x: dtype=.*, allowed: float16"):
             quantize(bad, Affine(8))
+    with pytest.raises(OperandError, match=r"fmt=8, allowed: a pyqsim.formats.Format"):
+        quantize([1.0], 8, scale=1.0)
     with pytest.raises(QuantizationError, match=r"zero_point=3, allowed: only with scale="):
         quantize([1.0], Affine(8), zero_point=3)
     with pytest.raises(ModeError, match=r"symmetric=True, allowed: None where the scale is given"):

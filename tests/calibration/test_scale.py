@@ -1,4 +1,4 @@
-"""Fitted scales and zero points against the formulas of formats.md, computed with fractions."""
+"""Fitted scales and zero points against their formulas, computed with fractions."""
 
 from fractions import Fraction
 from math import ceil
@@ -21,9 +21,9 @@ rows = st.lists(reals, min_size=1, max_size=20)
     ("fmt", "scale"),
     [
         (Affine(8, narrow=True), 10 / 127),
-        (Affine(8), 20 / 255),  # a half-step grid: +-10 at +-127.5
-        (Affine(4), 20 / 15),
-        (Affine(1), 20.0),
+        (Affine(8), 10 / 127),  # code -128 stands for less than -10
+        (Affine(4), 10 / 7),
+        (Affine(1), 10.0),  # codes -1 and 0
         (Affine(2, narrow=True), 10.0),
         (PowerOfTwo(4), 10.0),
         (APoT(5), 10 / (48 / 64)),
@@ -40,11 +40,15 @@ def test_symmetric_literals(fmt, scale):
     assert (zero_point, zero_point.dtype, got.dtype) == (0, np.int64, np.float64)
 
 
-def test_the_step_is_255_not_256_and_10_saturates():
-    scale, _ = fit_scale([-10.0, 10.0], Affine(8))
-    assert Affine(8).encode([-10.0, 10.0], scale).tolist() == [-128, 127]
-    scale, _ = fit_scale([-10.0, 10.0], Affine(8, narrow=True))
-    assert Affine(8, narrow=True).encode([-10.0, 10.0], scale).tolist() == [-127, 127]
+@pytest.mark.parametrize("narrow", [False, True])
+def test_both_ends_are_represented_without_saturation(narrow):
+    fmt = Affine(8, narrow=narrow)
+    scale, _ = fit_scale([-10.0, 10.0], fmt)
+    assert fmt.encode([-10.0, 10.0], scale).tolist() == [-127, 127]
+
+
+def test_a_step_of_20_over_255_is_a_half_step_grid():
+    assert Affine(8).encode([-10.0, 10.0], 20 / 255).tolist() == [-128, 127]
 
 
 @pytest.mark.parametrize("fmt", [Affine(8, signed=False), LogQuant(3), APoT(4, signed=False)])
@@ -114,7 +118,7 @@ def test_nothing_to_fit(fmt, method, x):
 def test_smallest_and_largest_numbers():
     assert fit_scale([5e-324], Affine(8))[0] == 5e-324
     assert fit_scale([5e-324], LogQuant(3))[0] == 2.0**-1073
-    assert fit_scale([1.7e308], Affine(8))[0] == 1.7e308 / 127.5
+    assert fit_scale([1.7e308], Affine(8))[0] == 1.7e308 / 127
     with pytest.raises(QuantizationError) as error:
         fit_scale([[1.0], [1.7e308]], APoT(5), axis=0)
     assert str(error.value).startswith("fitted scale[1]=inf, allowed: finite")
@@ -173,8 +177,12 @@ def test_refused():
             fit_scale([1.0], Affine(8), method="percentile", percentile=percentile)
     with pytest.raises(OperandError, match=r"percentile='99', allowed: a number in"):
         fit_scale([1.0], Affine(8), percentile="99")
-    with pytest.raises(ModeError, match=r"symmetric=False, allowed for PowerOfTwo.*: True"):
+    with pytest.raises(ModeError, match=r"symmetric=False, allowed for PowerOfTwo.*: \(True,\) or"):
         fit_scale([1.0], PowerOfTwo(4), symmetric=False)
+    with pytest.raises(ModeError, match=r"symmetric='yes', allowed for Affine.*: \(True, False\)"):
+        fit_scale([1.0], Affine(8), symmetric="yes")
+    with pytest.raises(OperandError, match=r"fmt='int8', allowed: a pyqsim.formats.Format"):
+        fit_scale([1.0], "int8")
     with pytest.raises(QuantizationError, match=r"fmt=Planes of 1 x 2 integers, allowed: a format"):
         fit_scale([1.0], Planes([[1, -1]]))
     with pytest.raises(QuantizationError, match=r"x\[0\]=nan, allowed: finite numbers"):

@@ -65,7 +65,7 @@ def rounded_exponent(size: Fraction, rule: str) -> int:
 
 
 def log_quant(x, full_scale_range, bits, signed, rule):
-    """The encoding of formats.md section 3."""
+    """Clip(Round(log2 x)) with its zero code, on fractions."""
     if x == 0 or (x < 0 and not signed):
         return 0
     e = rounded_exponent(abs(Fraction(float(x))), rule)

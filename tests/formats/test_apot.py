@@ -1,4 +1,4 @@
-"""APoT: the tables of formats.md, the closed formula, nearest level."""
+"""APoT: the published levels, the closed formula, nearest level."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyqsim.errors import DatapathError, ModeError
 from pyqsim.formats import APoT
 
-#: B: (fields, F, N_max), as formats.md prints them.
+#: B: (fields, F, N_max), by the official code's construction.
 TABLES = {
     2: ([[0, 4, 2, 1]], 3, 4),
     3: ([[0, 8, 4, 1], [0, 2]], 4, 10),

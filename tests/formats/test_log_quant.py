@@ -81,9 +81,7 @@ def test_scale_must_be_a_power_of_two():
 
 
 def test_other_roundings_are_refused():
-    with pytest.raises(
-        ModeError, match=r"rounding=HALF_EVEN, allowed for LogQuant.*: none but"
-    ):
+    with pytest.raises(ModeError, match=r"rounding=HALF_EVEN, allowed for LogQuant.*: none but"):
         LogQuant(3).encode(1.0, rounding="half_even")
 
 

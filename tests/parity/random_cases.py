@@ -47,18 +47,18 @@ class Draw:
         return np.where(corner, self.rng.choice([low, high, min(max(0, low), high)], shape), values)
 
 
-def random_case(seed: int) -> Case:
-    """The case of a seed."""
+def random_case(seed: int, rows: int = 3) -> Case:
+    """The case of a seed, with at most `rows` rows of a."""
     draw = Draw(seed)
     while True:
         try:
-            return _case(draw)
+            return _case(draw, rows)
         except qs.errors.DatapathError:  # a combination that the values themselves refuse
             continue
 
 
-def _case(draw: Draw) -> Case:
-    m, n = draw.integer(1, 3), draw.integer(1, 3)
+def _case(draw: Draw, rows: int) -> Case:
+    m, n = draw.integer(1, rows), draw.integer(1, 3)
     k = draw.pick(0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17)
     group = draw.pick(None, None, None, None, None, 1, 2, 3, 5) if k else None
     kind = draw.pick("multiply", "multiply", "multiply", "fold", "shift", "shift", "lookup")

@@ -1,4 +1,4 @@
-"""The oracle's products: Multiply, Shift and Lookup by hand, and the laws of design.md 3.1."""
+"""The oracle's products: Multiply, Shift and Lookup by hand, and the laws that join them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from pyqsim.testing.oracle import apply_register, narrow
         (WRAP, False, -19, 13),
         (SIGN_MAGNITUDE_WRAP(0), True, 19, -4),
         (SIGN_MAGNITUDE_WRAP(0), True, -19, 2),
-        # By hand from targets.md 15. 19 = 010011, 20 = 010100, 23 = 010111, 27 = 011011,
+        # By hand from UG1399. 19 = 010011, 20 = 010100, 23 = 010111, 27 = 011011,
         # -19 = 101101, -23 = 101001, -27 = 100101; the register is the low 4 bits.
         (WRAP_SATURATED_BITS(1), True, 19, 0b0011),
         (WRAP_SATURATED_BITS(1), True, -19, 0b1101 - 16),

@@ -168,11 +168,11 @@ class _Call:
         self._check_output_steps()
 
     def _scale_groups(self) -> list[range]:
-        """The ks of each scale group; without groups one range."""
+        """The ks of each scale group; without groups, or without ks, one range."""
         sizes = {operand.group for operand in (self.a, self.b)} - {None}
         if len(sizes) > 1:
             raise ShapeError(f"a.group={self.a.group}, b.group={self.b.group}, allowed: equal")
-        if not sizes:
+        if not sizes or self.K == 0:
             return [range(self.K)]
         size = sizes.pop()
         assert size is not None

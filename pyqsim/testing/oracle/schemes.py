@@ -1,4 +1,4 @@
-"""The named requantize schemes on one integer, from the formulas of targets.md 1.3 and 2.1."""
+"""The named requantize schemes on one integer, from gemmlowp's and TFLite's formulas."""
 
 from __future__ import annotations
 
