@@ -27,8 +27,10 @@ static inline pqs_wide pqs_shift_left(pqs_wide v, int shift) {
     return shift < 128 ? (pqs_wide)((pqs_uwide)v << shift) : 0;
 }
 
-/* floor(v / 2^shift), shift 0..127. */
-static inline pqs_wide pqs_shift_right_floor(pqs_wide v, int shift) { return v >> shift; }
+/* floor(v / 2^shift), shift >= 0. */
+static inline pqs_wide pqs_shift_right_floor(pqs_wide v, int shift) {
+    return v >> (shift < 128 ? shift : 127);
+}
 
 /* floor(v / divisor), divisor >= 1. */
 static inline pqs_wide pqs_divide_floor(pqs_wide v, int64_t divisor) {

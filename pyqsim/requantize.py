@@ -200,9 +200,9 @@ class FloatScale(_Applied):
     Parameters
     ----------
     clamp : {"after", "before"}
-        ``"after"``: the rounded value saturates to int32; zero point and clamp follow.
-        ``"before"`` (XNNPACK): F(F(x) * scale) is clamped in float32 to
-        ``[min - zero_point, max - zero_point]`` of the Clamp that must follow, then rounded.
+        ``"after"``: zero point and clamp follow. ``"before"`` (XNNPACK): F(F(x) * scale) is
+        clamped in float32 to ``[min - zero_point, max - zero_point]`` of the Clamp that must
+        follow, then rounded. The rounded value saturates to int32 in any case.
 
     Notes
     -----

@@ -41,7 +41,7 @@ static pqs_uwide random_addend(const pqs_rounding *rounding, int shift, pqs_draw
     const int drawn = rounding->random_bits < shift ? rounding->random_bits : shift;
     if (drawn == 0) return 0;
     const uint64_t word = pqs_random_word(rounding->seed, draw);
-    return (pqs_uwide)(word >> (64 - drawn)) << (shift - drawn);
+    return (pqs_uwide)pqs_shift_left((pqs_wide)(word >> (64 - drawn)), shift - drawn);
 }
 
 /* round(numerator / (divisor * 2^shift)) */

@@ -52,10 +52,10 @@ class DemoView:
             yield self._print_line
             return
         columns = (
-            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.description}"),
         )
         with Progress(*columns, console=self._console, transient=True) as bar:
             task = bar.add_task("pyqsim demo", total=cells)

@@ -260,6 +260,7 @@ def _scheme(draw: Draw) -> Any:
         qs.requantize.DoubleRounding("half_up"),
         qs.requantize.SingleRounding(),
         qs.requantize.FloatScale(),
+        qs.requantize.FloatScale("before"),
         qs.requantize.ShiftOnly(draw.pick(*ROUNDINGS), draw.pick(8, 16, 32, 40)),
     )
 

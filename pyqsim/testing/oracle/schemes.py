@@ -138,8 +138,8 @@ def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None 
     scale : float
         A float32 (any other value is rounded to one).
     limits : (int, int), optional
-        Clamp before rounding: the product is held in ``[F(low), F(high)]``. Default: the rounded
-        value saturates to 32 bits.
+        Clamp before rounding: the product is held in ``[F(low), F(high)]``. The rounded value
+        saturates to 32 bits in any case.
 
     Returns
     -------
@@ -156,7 +156,6 @@ def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None 
     if limits is not None:
         low, high = (float32(Fraction(limit)) for limit in limits)
         product = min(max(product, low), high)
-        return _rint(product)
     return min(max(_rint(product), _INT32[0]), _INT32[-1])
 
 
