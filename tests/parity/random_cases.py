@@ -227,7 +227,7 @@ def _order(draw: Draw, k: int) -> tuple[int, ...] | None:
     return tuple(draw.rng.permutation(slots).tolist())
 
 
-# -- output -----------------------------------------------------------------------------------------
+# -- output ---------------------------------------------------------------------------------------
 
 
 def _output(draw: Draw, kind: str, planes: tuple[int, int, int]) -> tuple[Any, ...]:

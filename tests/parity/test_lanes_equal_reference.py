@@ -6,10 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
-import pyqsim as qs
 from parity.outcomes import outcome
 from parity.random_cases import Case, random_case
+
+import pyqsim as qs
 from pyqsim import _native
 
 ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-import pytest
 
-import pyqsim as qs
+import pytest
 from parity.outcomes import outcome
 from parity.random_cases import Case, random_case
+
+import pyqsim as qs
 from pyqsim.testing import oracle
 
 CASES = {1: 6_000, 2: 1_000_000}

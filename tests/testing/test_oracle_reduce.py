@@ -29,8 +29,8 @@ def total(values, *reduce, **data):
     [(14, "saturate", -1, -8065), (15, "saturate", 127, 127), (10, "wrap", -382, -382)],
 )
 def test_two_machines_differ(bits, overflow, cast_first, sum_only):
-    # As ap_fixed computes it: products 16129, 16129, -16256. 14 bits, sum only: 8191, 8191, 8191 - 16256;
-    # cast first: 8191, 8191, -8192 -> 8191, 8191, -1.
+    # As ap_fixed computes it: products 16129, 16129, -16256. 14 bits, sum only: 8191, 8191,
+    # 8191 - 16256; cast first: 8191, 8191, -8192 -> 8191, 8191, -1.
     a, b = [127, 127, -128], [127, 127, 127]
     register = {"bits": bits, "overflow": overflow}
     assert dot(a, b, Narrow(**register), Accumulate(**register)) == cast_first
