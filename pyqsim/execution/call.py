@@ -1,0 +1,217 @@
+"""One run of a datapath: bounds, chains of planes and scale groups, row blocks, threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim import _native, bounds
+from pyqsim.bounds import ZERO, Interval
+from pyqsim.datapath import Datapath, Merge, Multiply
+from pyqsim.errors import DatapathError
+from pyqsim.execution.call_data import CallData, interval_of
+from pyqsim.execution.doors import check_call, explicit_order, start_bias
+from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
+from pyqsim.execution.operand import Operand
+from pyqsim.execution.output import OutputPipeline
+from pyqsim.execution.telemetry import BlockResult, Chain
+
+__all__ = ["Call"]
+
+Ints = npt.NDArray[np.int64]
+
+_BLOCK_ELEMENTS = 1 << 19  # int64 elements of a that one block of rows unpacks: 4 MiB
+_THREAD_WORK = 1 << 20  # products below which one thread does it all
+_NO_TABLE = "the operands' products are too many for a table, or drawn at random"
+
+
+class Call:
+    """One run of a datapath: everything that is proven and laid out before the kernels run."""
+
+    def __init__(
+        self,
+        datapath: Datapath,
+        a: Operand,
+        b: Operand,
+        packed: Callable[[Chain], Ints],
+        data: CallData,
+        *,
+        kernel: str,
+        isa: str,
+        counts: bool,
+        n_first: int,
+    ) -> None:
+        self._datapath, self._a, self._b, self._packed = datapath, a, b, packed
+        self._kernel, self._isa, self._n_first = kernel, isa, n_first
+        self._order = explicit_order(datapath)
+        self._fold = datapath.product == Multiply("fold")
+        groups = check_call(datapath, a, b, data, self._order)
+        self.shape = (len(a.codes), len(b.codes))
+        self._k = b.codes.shape[1]
+        self.chain_shape = (a.planes, self._b.planes, len(groups))
+        self.chains = [
+            Chain(i, j, g, ks.start, ks.stop)
+            for i in range(a.planes)
+            for j in range(self._b.planes)
+            for g, ks in enumerate(groups)
+        ]
+        self._bias = start_bias(datapath, data, self.shape)
+        self._program = _native.ReduceProgram(
+            self._datapath.product,
+            self._datapath.reduce,
+            a_shifts=a.shifts,
+            b_shifts=self._b.shifts,
+        )
+        self.why_not_lanes: dict[Chain, str | None] = {}
+        self._pipeline = OutputPipeline(
+            self._datapath.output,
+            data,
+            self.shape,
+            self.chain_shape,
+            [self._bound(chain) for chain in self.chains],
+            [self._correction_bound(chain) for chain in self.chains],
+            len(self._datapath.reduce),
+        )
+        dtype = self._datapath.result_dtype
+        bounds.require(self._pipeline.interval, "result", dtype.itemsize * 8)
+        self.counts = np.zeros(self.shape, dtype=np.int64) if counts else None
+        merges = any(isinstance(step, Merge) for step in datapath.output)
+        if merges:
+            self.chain_shape = (1, 1, 1)
+        self.result = np.empty((prod(self.chain_shape), *self.shape), dtype=dtype)
+
+    # -- bounds ------------------------------------------------------------------------------
+
+    def _operand_intervals(self, chain: Chain) -> tuple[Interval, Interval]:
+        """Extremes of both operands as the product meets them."""
+        a = self._a.interval(chain.a_plane, chain.ks)
+        b = self._b.interval(chain.b_plane, chain.ks)
+        if not self._fold:
+            a = bounds.subtract(a, self._a.zero_point_interval(chain.group))
+            b = bounds.subtract(b, self._b.zero_point_interval(chain.group))
+        return a, b
+
+    def _bound(self, chain: Chain) -> Interval:
+        """Interval of the value that a chain leaves; also chooses the chain's kernel."""
+        a, b = self._operand_intervals(chain)
+        term = bounds.product(self._datapath.product, a, b)
+        slots = chain.k_stop - chain.k_first
+        if self._order is not None:
+            slots, term = len(self._order), term.hull(ZERO)
+        start = ZERO if self._bias is None else interval_of(self._bias)
+        value = bounds.reduce(self._datapath.reduce, term, slots, start)
+        self.why_not_lanes[chain] = self._why_not_lanes(a, b, term, slots, start)
+        return value
+
+    def _why_not_lanes(
+        self, a: Interval, b: Interval, term: Interval, slots: int, bias: Interval
+    ) -> str | None:
+        """Why the lanes kernel does not run a chain; None: it does."""
+        n, m = self.shape[1], self.shape[0]
+        if self._kernel == "reference":
+            return "asked for"
+        if not self._program.has_lanes(n, slots):
+            return "the lanes kernel does not know these steps"
+        if m < LANES_ROWS and self._kernel == "auto":
+            return f"M={m} is below {LANES_ROWS} rows"
+        reason = why_not_int32(self._datapath.reduce, a, b, term, slots, bias)
+        return None if reason is None else f"int32 is not proven to hold the chain: {reason}"
+
+    def _correction_bound(self, chain: Chain) -> Interval:
+        """Interval of -zb*sum(a) - za*sum(b) + K*za*zb."""
+        if not self._fold:
+            return ZERO
+        k = chain.k_stop - chain.k_first
+        za, zb = (side.zero_point_interval(chain.group) for side in (self._a, self._b))
+        sum_a = bounds.times(self._a.interval(chain.a_plane, chain.ks), k)
+        sum_b = bounds.times(self._b.interval(chain.b_plane, chain.ks), k)
+        total = bounds.times(bounds.scale(za, zb), k)
+        total = bounds.subtract(total, bounds.scale(zb, sum_a))
+        total = bounds.subtract(total, bounds.scale(za, sum_b))
+        return bounds.require(total, "CorrectZeroPoints: the correction")
+
+    def explanation(self) -> tuple[str, ...]:
+        """One line a chain: its kernel, and why."""
+        return tuple(
+            f"planes ({chain.a_plane}, {chain.b_plane}), group {chain.group}: "
+            + (
+                "lanes: int32 is proven to hold every number"
+                if reason is None
+                else f"reference (scalar C): {reason}"
+            )
+            for chain, reason in self.why_not_lanes.items()
+        )
+
+    # -- blocks ------------------------------------------------------------------------------
+
+    def run_blocks(self, threads: int | None) -> list[BlockResult]:
+        """Run all rows, block by block, on as many threads as the work is worth."""
+        m, n = self.shape
+        wanted = threads or os.cpu_count() or 1
+        workers = wanted if m * n * self._k >= _THREAD_WORK else 1
+        blocks = list(_row_blocks(m, max(self._k, n), workers))
+        if workers <= 1 or len(blocks) <= 1:
+            return [self._run_block(rows) for rows in blocks]
+        with ThreadPoolExecutor(min(workers, len(blocks))) as pool:
+            return list(pool.map(self._run_block, blocks))
+
+    def _run_block(self, rows: slice) -> BlockResult:
+        work = np.empty((len(self.chains), rows.stop - rows.start, self.shape[1]), dtype=np.int64)
+        corrections = None if self._pipeline.correction_at is None else np.empty_like(work)
+        events = tuple(
+            self._run_chain(
+                chain, rows, work[index], None if corrections is None else corrections[index]
+            )
+            for index, chain in enumerate(self.chains)
+        )
+        if any(step.trap for steps in events for step in steps):
+            return BlockResult(events, None)
+        trap = self._pipeline.run(work, rows, corrections, self._n_first)
+        self.result[:, rows] = work[: len(self.result)]
+        return BlockResult(events, trap)
+
+    def _run_chain(
+        self, chain: Chain, rows: slice, out: Ints, correction: Ints | None
+    ) -> tuple[_native.RawEvents, ...]:
+        a, b = self._a.integers(chain.a_plane, rows, chain.ks), self._packed(chain)
+        za = self._a.zero_point(chain.group, rows)
+        zb = self._b.zero_point(chain.group, slice(None))
+        za = None if za is None else np.broadcast_to(za[:, None], out.shape)
+        zb = None if zb is None else np.broadcast_to(zb[None, :], out.shape)
+        if correction is not None:
+            correction[:] = _native.zero_point_correction(a, b, za, zb)
+        run = partial(
+            self._program.run,
+            a,
+            b,
+            out,
+            order=self._order,
+            m_first=rows.start,
+            n_first=self._n_first,
+            a_zero_point=None if self._fold else za,
+            b_zero_point=None if self._fold else zb,
+            bias=None if self._bias is None else self._bias[rows],
+            counts=None if self.counts is None else self.counts[rows],
+        )
+        reason = self.why_not_lanes[chain]
+        if reason is None:
+            try:
+                return run(lanes_isa=self._isa)
+            except _native.NoKernelError:
+                reason = self.why_not_lanes[chain] = _NO_TABLE
+        if self._kernel == "lanes":
+            raise DatapathError(f"kernel='lanes': {reason}, allowed: kernel='auto'")
+        return run()
+
+
+def _row_blocks(m: int, width: int, workers: int) -> Iterator[slice]:
+    """Blocks of rows small enough for the caches, at least one a worker."""
+    height = max(1, min(_BLOCK_ELEMENTS // max(width, 1), -(-m // workers)))
+    for start in range(0, m, height):
+        yield slice(start, min(start + height, m))
