@@ -63,7 +63,10 @@ def integer_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
     >>> integer_array("x", [1, 2]).dtype
     dtype('int64')
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError) as error:
+        raise OperandError(f"{name}: {error}, allowed: an array of integers") from None
     if array.size == 0 and not isinstance(value, np.ndarray):
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":

@@ -7,7 +7,7 @@ a call (bias, multipliers, zero points come with the call) and compute nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, TypeGuard
@@ -236,6 +236,20 @@ def _check_register(
         raise DatapathError(f"{where}: {step.overflow!r} with signed=False, allowed: signed=True")
 
 
+def _steps(name: str, value: Any, allowed: tuple[type, ...]) -> tuple[Any, ...]:
+    """One step or a sequence of steps as a tuple, each of an allowed class."""
+    names = ", ".join(cls.__name__ for cls in allowed)
+    if isinstance(value, allowed):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise DatapathError(f"{name}={value!r}, allowed: a sequence of {names}")
+    steps = tuple(value)
+    for step in steps:
+        if not isinstance(step, allowed):
+            raise DatapathError(f"{name}: {step!r}, allowed: {names}")
+    return steps
+
+
 @dataclass(frozen=True, slots=True)
 class Narrow:
     """``v -> round(v * multiplier / (divisor * 2**shift))``, then the range rule for `bits`.
@@ -285,12 +299,12 @@ class Narrow:
 
     @property
     def exact_shift(self) -> int:
-        """The shift cut to -64..128: no int64 times int64 rounds differently beyond.
+        """The shift cut to -127..128: no int64 times int64 rounds differently beyond.
 
-        More than 128 leaves less than half a unit of any such product; more than 64 to the left
-        takes every number but 0 out of int64.
+        More than 128 leaves less than half a unit of any such product; 127 or more to the left
+        takes every number but 0 out of int64, whatever the divisor below 2**63.
         """
-        return min(max(self.shift, -64), 128)
+        return min(max(self.shift, -127), 128)
 
     @property
     def register(self) -> Register:
@@ -344,10 +358,8 @@ class Accumulate:
         interleave = check_int("Accumulate", "interleave", self.interleave, 1, 2**31 - 1)
         object.__setattr__(self, "interleave", interleave)
         check_choice("Accumulate", "start", self.start, ("zero", "bias"))
-        spill = (self.spill,) if isinstance(self.spill, Narrow) else tuple(self.spill)
+        spill = _steps("Accumulate: spill", self.spill, (Narrow,))
         object.__setattr__(self, "spill", spill)
-        if any(not isinstance(step, Narrow) for step in spill):
-            raise DatapathError(f"Accumulate: spill={spill!r}, allowed: Narrow steps")
         if len(spill) > 256:
             raise DatapathError(f"Accumulate: {len(spill)} spill steps, allowed: at most 256")
         if spill and (self.group is None or self.interleave != 1):
@@ -606,13 +618,7 @@ class Datapath:
         if isinstance(self.product, Lookup) and self.product.table.values.ndim == 1:
             raise DatapathError("product Lookup: table with one axis, allowed: two or three axes")
         for name, allowed in (("reduce", (Narrow, Accumulate)), ("output", _OUTPUT_STEPS)):
-            steps = getattr(self, name)
-            steps = (steps,) if isinstance(steps, allowed) else tuple(steps)
-            object.__setattr__(self, name, steps)
-            for step in steps:
-                if not isinstance(step, allowed):
-                    names = ", ".join(cls.__name__ for cls in allowed)
-                    raise DatapathError(f"{name}: {step!r}, allowed: {names}")
+            object.__setattr__(self, name, _steps(name, getattr(self, name), allowed))
         if len(self.reduce) > 200 or len(self.output) > 50:
             raise DatapathError(
                 f"{len(self.reduce)} reduce and {len(self.output)} output steps, "
@@ -681,6 +687,8 @@ _OUTPUT_STEPS = (
 
 def _checked_order(order: Sequence[int | str | tuple[str, int]]) -> Order:
     """Return a sequence of ks and holes, or a loop nest, as a tuple."""
+    if not isinstance(order, Iterable) or isinstance(order, str):
+        raise DatapathError(f"order={order!r}, allowed: a sequence of ks, or a loop nest")
     items = order.tolist() if isinstance(order, np.ndarray) else list(order)
     if any(isinstance(item, (str, tuple, list)) for item in items):
         return _checked_nest(items)

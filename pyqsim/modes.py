@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+def _is_int_in(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Rounding:
     """When one is added to the floor of an exact quotient.
@@ -75,11 +79,11 @@ class Rounding:
     random_bits: int | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.table, int) and 0 <= self.table <= 0xFFFF):
+        if not _is_int_in(self.table, 0, 0xFFFF):
             raise ModeError(f"Rounding: table={self.table!r}, allowed: an int in 0..0xffff")
-        if self.seed is not None and not 0 <= self.seed < 2**64:
-            raise ModeError(f"STOCHASTIC: seed={self.seed!r}, allowed: 0..2**64-1")
-        if self.random_bits is not None and not 0 <= self.random_bits <= 64:
+        if self.seed is not None and not _is_int_in(self.seed, 0, 2**64 - 1):
+            raise ModeError(f"STOCHASTIC: seed={self.seed!r}, allowed: an int in 0..2**64-1")
+        if self.random_bits is not None and not _is_int_in(self.random_bits, 0, 64):
             raise ModeError(f"STOCHASTIC: random_bits={self.random_bits!r}, allowed: 0..64")
 
     @property
@@ -265,7 +269,7 @@ def SIGN_MAGNITUDE_WRAP(n: int) -> Overflow:  # noqa: N802 - a rule's name
 
 
 def _saturated_bits(name: str, n: int, smallest: int) -> int:
-    if not (isinstance(n, int) and smallest <= n <= 64):
+    if not _is_int_in(n, smallest, 64):
         raise ModeError(f"{name}: n={n!r}, allowed: {smallest}..64 and at most the register's bits")
     return n
 

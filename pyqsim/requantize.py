@@ -68,12 +68,26 @@ class _Applied(Scheme):
         """
         steps: list[OutputStep] = [Requantize(self)]
         steps += [] if zero_point is None else [AddZeroPoint()]
-        steps += [] if clamp is None else [Clamp(*clamp)]
+        steps += [] if clamp is None else [_clamp(clamp)]
         return output_of_array(acc, tuple(steps), requantize=parameters, out_zero_point=zero_point)
 
 
+def _clamp(limits: object) -> Clamp:
+    if not isinstance(limits, (tuple, list)) or len(limits) != 2:
+        raise DatapathError(f"clamp={limits!r}, allowed: (smallest code, largest code)")
+    return Clamp(*limits)
+
+
 def _real_scales(scheme: str, real_scale: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    scales = np.asarray(real_scale, dtype=np.float64)
+    try:
+        given = np.asarray(real_scale)
+    except ValueError:
+        given = np.asarray(None)
+    if given.dtype.kind not in "iuf":
+        raise QuantizationError(
+            f"{scheme}.encode: real_scale={real_scale!r}, allowed: real numbers"
+        )
+    scales = given.astype(np.float64)
     bad = ~(np.isfinite(scales) & (scales > 0))
     if bad.any():
         raise QuantizationError(

@@ -57,7 +57,7 @@ typedef struct {
 typedef struct {
     int64_t multiplier;
     int64_t divisor; /* >= 1; 1 where stochastic */
-    int32_t shift;   /* right; -64..128, where stochastic at most 64 */
+    int32_t shift;   /* right; -127..128, where stochastic at most 64 */
     pqs_rounding rounding;
     pqs_register range;
 } pqs_narrow;

@@ -96,8 +96,8 @@ static int64_t float_scale(const pqs_output_step *step, int64_t value, const out
     float y = (float)value * scale->at[at->m * scale->m_stride + at->n * scale->n_stride];
     if (step->clamp_before) {
         const int64_t zero_point = data_at(&step->data, 0, at);
-        y = fmaxf(y, (float)(step->minimum - zero_point));
-        y = fminf(y, (float)(step->maximum - zero_point));
+        y = fmaxf(y, (float)((pqs_wide)step->minimum - zero_point));
+        y = fminf(y, (float)((pqs_wide)step->maximum - zero_point));
     }
     y = rintf(y);
     if (y >= 2147483648.0f) return INT32_MAX;

@@ -18,7 +18,7 @@ static int rounding_is_valid(const pqs_rounding *rounding, int64_t divisor, int3
 }
 
 int pqs_narrow_is_valid(const pqs_narrow *step) {
-    return step->divisor >= 1 && between(step->shift, -64, 128) &&
+    return step->divisor >= 1 && between(step->shift, -127, 128) &&
            rounding_is_valid(&step->rounding, step->divisor, step->shift) &&
            pqs_register_is_valid(&step->range);
 }

@@ -29,14 +29,11 @@ def check_call(
     datapath: Datapath, a: Operand, b: Operand, data: CallData, order: Ints | None
 ) -> list[slice]:
     """Check that operands, datapath and data meet; return the scale groups' slices of k."""
-    m, (n, k) = len(a.codes), b.codes.shape
+    n, k = b.codes.shape
     if a.codes.shape[1] != k:
         raise ShapeError(
             f"a: shape={a.codes.shape}, b: shape=({k}, {n}), allowed: a's K equal to b's"
         )
-    for name, size in (("M", m), ("K", k), ("N", n)):
-        if size > _LARGEST_SIZE:
-            raise ShapeError(f"{name}={size}, allowed: at most {_LARGEST_SIZE}")
     data.check_read(datapath)
     _check_product(datapath, a, b)
     groups = _group_slices(a.group, b.group, k)

@@ -121,12 +121,16 @@ class OutputPipeline:
 
     def _requantize(self, index: int, step: Requantize, where: str) -> None:
         scheme, parameters = step.scheme, self._data.requantize
+        if not isinstance(parameters, Parameters):
+            raise DatapathError(
+                f"requantize={parameters!r}, allowed: what {type(scheme).__name__}.encode makes"
+            )
         self._each(lambda value: bounds.require(value, f"{where}: its input", scheme.input_bits))
         stages = scheme.stages
         if stages is None:
             self._float_scale(index, parameters, before=getattr(scheme, "clamp", "") == "before")
             return
-        if isinstance(parameters, FloatFactor) or parameters is None:
+        if isinstance(parameters, FloatFactor):
             raise DatapathError(
                 f"requantize={parameters!r}, allowed: what {type(scheme).__name__}.encode makes"
             )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pyqsim.datapath import Clamp, Lookup, Table
 from pyqsim.errors import CodeError, OperandError, ShapeError
 from pyqsim.execution import output_of_array
-from pyqsim.ops.encoding import Encoding
+from pyqsim.ops.encoding import Encoding, check_encoding, check_tensor
 from pyqsim.tensor import QTensor
 
 __all__ = ["clamp", "lookup", "relu"]
@@ -23,14 +23,15 @@ def clamp(x: QTensor, minimum: int, maximum: int) -> QTensor:
     >>> clamp(qs.QTensor([-5, 3, 90], qs.Affine(8)), 0, 6).codes.tolist()
     [0, 3, 6]
     """
+    check_tensor("x", x)
     if not x.format.has_zero_point:
         raise OperandError(f"x: format={x.format!r}, allowed: Affine, whose codes are ordered")
+    step = Clamp(minimum, maximum)
+    low, high = x.format.code_min, x.format.code_max
     for name, value in (("minimum", minimum), ("maximum", maximum)):
-        if not x.format.code_min <= value <= x.format.code_max:
-            raise CodeError(
-                f"{name}={value}, allowed: {x.format.code_min}..{x.format.code_max}, the codes of x"
-            )
-    codes = output_of_array(x.codes, (Clamp(minimum, maximum),))
+        if not low <= value <= high:
+            raise CodeError(f"{name}={value}, allowed: {low}..{high}, the codes of x")
+    codes = output_of_array(x.codes, (step,))
     return QTensor(codes, x.format, x.scale, x.zero_point, x.axis, x.group, x.group_axis)
 
 
@@ -43,6 +44,7 @@ def relu(x: QTensor) -> QTensor:
     >>> relu(qs.QTensor([0, 3, 9], qs.Affine(8), zero_point=3)).codes.tolist()
     [3, 3, 9]
     """
+    check_tensor("x", x)
     if x.zero_point.ndim:
         raise ShapeError(f"x: zero_point.shape={x.zero_point.shape}, allowed: one zero point")
     return clamp(x, int(x.zero_point), x.format.code_max)
@@ -67,6 +69,8 @@ def lookup(x: QTensor, table: npt.ArrayLike, encoding: Encoding) -> QTensor:
     >>> lookup(qs.QTensor([-1, 1], qs.Affine(2)), negate, Encoding(qs.Affine(2))).codes.tolist()
     [-1, 1]
     """
+    check_tensor("x", x)
+    check_encoding(encoding)
     step = Lookup(Table(np.asarray(table)))
     if step.table.values.shape != (1 << x.format.code_bits,):
         raise ShapeError(

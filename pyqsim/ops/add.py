@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from pyqsim.datapath import AddBias, AddZeroPoint, Clamp, Narrow, Requantize
-from pyqsim.errors import OperandError, ShapeError
+from pyqsim.errors import DatapathError, OperandError, ShapeError
 from pyqsim.execution import output_of_array
 from pyqsim.modes import TRAP
-from pyqsim.ops.encoding import Encoding
+from pyqsim.ops.encoding import Encoding, check_encoding, check_tensor
 from pyqsim.requantize import DoubleRounding, SingleRounding
 from pyqsim.tensor import QTensor
 
@@ -58,7 +58,14 @@ def add(
     >>> add(x, y, Encoding(qs.Affine(8), 0.5)).real().tolist()
     [8.0, 1.0]
     """
+    scheme = DoubleRounding() if scheme is None else scheme
+    if not isinstance(scheme, (DoubleRounding, SingleRounding)):
+        raise DatapathError(f"scheme={scheme!r}, allowed: DoubleRounding, SingleRounding")
+    check_encoding(encoding)
+    if not encoding.format.has_zero_point:
+        raise OperandError(f"encoding: format={encoding.format!r}, allowed: Affine")
     for name, tensor in (("x", x), ("y", y)):
+        check_tensor(name, tensor)
         if not tensor.format.has_zero_point or tensor.scale.ndim:
             raise OperandError(
                 f"{name}: format={tensor.format!r}, scale.shape={tensor.scale.shape}, "
@@ -68,7 +75,6 @@ def add(
         shape = np.broadcast_shapes(x.shape, y.shape)
     except ValueError:
         raise ShapeError(f"x: {x.shape}, y: {y.shape}, allowed: shapes that broadcast") from None
-    scheme = DoubleRounding() if scheme is None else scheme
     twice = 2 * max(float(x.scale), float(y.scale))
     scaled = [_rescale(tensor, twice, scheme, left_shift) for tensor in (x, y)]
     total = output_of_array(

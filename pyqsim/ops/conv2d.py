@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pyqsim.checks import integer_array
-from pyqsim.datapath import Datapath, is_nest, nest_order
+from pyqsim.datapath import Datapath, OutputStep, Table, Thresholds, is_nest, nest_order
 from pyqsim.errors import CodeError, OperandError, OverflowTrap, ShapeError
 from pyqsim.events import Events
 from pyqsim.ops.encoding import Encoding
@@ -79,22 +80,27 @@ def conv2d(
     _check_shapes(codes, taps, groups)
     kh, kw, depth, n = taps.shape
     window = Window.of((codes.shape[1], codes.shape[2]), (kh, kw), stride, padding, dilation)
-    view = windows(codes, window, fill_code(x))
+    padded = any(any(pads) for pads in window.padding)
+    view = windows(codes, window, fill_code(x) if padded else 0)
     if datapath.order is not None and is_nest(datapath.order):
         order = nest_order(datapath.order, {"kh": kh, "kw": kw, "c": depth})
         datapath = replace(datapath, order=order)
+    _check_one_scale(x)
+    _check_thresholds(datapath, n)
     kernel = {name: data.pop(name) for name in ("kernel", "isa") if name in data}
     width = n // groups
     parts = []
     for group in range(groups):
         columns = slice(group * width, (group + 1) * width)
         patches = view[..., group * depth : (group + 1) * depth]
-        a = _like(x, patches.reshape(-1, kh * kw * depth))
+        a = _like(x, patches.reshape(prod(view.shape[:3]), kh * kw * depth))
         b = _weight_columns(weight, taps, columns)
         own = {name: _columns_of_data(value, columns, n) for name, value in data.items()}
-        parts.append((plan(b, datapath, **kernel), a, own, columns.start))
-    results, found = _run_groups(parts)
-    y = np.concatenate(results, axis=-1).reshape(*view.shape[:3], n)
+        machine = _datapath_columns(datapath, columns)
+        parts.append((plan(b, machine, **kernel), a, own, columns.start))
+    results, found = _run_groups(parts, len(datapath.reduce))
+    y = np.concatenate(results, axis=-1)
+    y = y.reshape(*y.shape[:-2], *view.shape[:3], n)
     return finish(y, found, encoding, events=events)
 
 
@@ -112,12 +118,35 @@ def _check_shapes(codes: npt.NDArray[Any], taps: npt.NDArray[Any], groups: int) 
         )
 
 
+def _check_one_scale(x: Matrix) -> None:
+    if isinstance(x, QTensor) and (x.axis is not None or x.group is not None):
+        raise ShapeError(f"x: axis={x.axis}, group={x.group}, allowed: None (one scale a tensor)")
+
+
+def _check_thresholds(datapath: Datapath, n: int) -> None:
+    for step in datapath.output:
+        if isinstance(step, Thresholds) and step.values.values.ndim == 2:
+            rows = len(step.values.values)
+            if rows != n:
+                raise ShapeError(f"Thresholds: {rows} rows, allowed: N={n} rows, or one axis")
+
+
+def _datapath_columns(datapath: Datapath, columns: slice) -> Datapath:
+    """The datapath for some output channels: thresholds may have one row a channel."""
+
+    def cut(step: OutputStep) -> OutputStep:
+        if isinstance(step, Thresholds) and step.values.values.ndim == 2:
+            return Thresholds(Table(step.values.values[columns]))
+        return step
+
+    return replace(datapath, output=tuple(cut(step) for step in datapath.output))
+
+
 def fill_code(x: Matrix) -> int:
     """The code of padding: the zero point, or the format's code of zero."""
     if not isinstance(x, QTensor):
         return 0
-    if x.axis is not None or x.group is not None:
-        raise ShapeError(f"x: axis={x.axis}, group={x.group}, allowed: None (one scale a tensor)")
+    _check_one_scale(x)
     if x.format.has_zero_point:
         return int(x.zero_point)
     if x.format.zero_code is None:
@@ -130,7 +159,7 @@ def _like(x: Matrix, codes: npt.NDArray[Any]) -> Matrix:
 
 
 def _weight_columns(weight: Matrix, taps: npt.NDArray[Any], columns: slice) -> Matrix:
-    codes = taps[..., columns].reshape(-1, columns.stop - columns.start)
+    codes = taps[..., columns].reshape(prod(taps.shape[:3]), columns.stop - columns.start)
     if not isinstance(weight, QTensor):
         return codes
     if weight.group is not None or weight.axis not in (None, 3):
@@ -153,9 +182,9 @@ def _columns_of_data(value: Any, columns: slice, n: int) -> Any:
 
 
 def _run_groups(
-    parts: list[tuple[Any, Matrix, dict[str, Any], int]],
+    parts: list[tuple[Any, Matrix, dict[str, Any], int]], reduce_steps: int
 ) -> tuple[list[npt.NDArray[Any]], Events]:
-    """Run every group; a trap is raised after all, the first by (m, n)."""
+    """Run every group; a trap is raised after all, reduce steps before output steps, by (m, n)."""
     results, found, traps = [], [], []
     for run, a, data, n_first in parts:
         if "out" in data:
@@ -168,5 +197,5 @@ def _run_groups(
         results.append(result)
         found.append(events)
     if traps:
-        raise min(traps, key=lambda trap: trap.place[1:3])
+        raise min(traps, key=lambda trap: (trap.place[0] >= reduce_steps, *trap.place[1:3]))
     return results, Events.beside(found)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from pyqsim.errors import OperandError
 from pyqsim.formats import Format
 from pyqsim.tensor import QTensor
 
-__all__ = ["Encoding"]
+__all__ = ["Encoding", "check_encoding", "check_tensor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,15 @@ class Encoding:
     def tensor(self, codes: npt.NDArray[Any]) -> QTensor:
         """Codes, checked to lie in the format's range, read this way."""
         return QTensor(codes, self.format, self.scale, self.zero_point)
+
+
+def check_encoding(value: object) -> None:
+    """Raise `OperandError` unless `value` is an Encoding."""
+    if not isinstance(value, Encoding):
+        raise OperandError(f"encoding={value!r}, allowed: an Encoding")
+
+
+def check_tensor(name: str, value: object) -> None:
+    """Raise `OperandError` unless `value` is a QTensor."""
+    if not isinstance(value, QTensor):
+        raise OperandError(f"{name}: {type(value).__name__}, allowed: a QTensor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from pyqsim.checks import integer_array
 from pyqsim.datapath import Datapath
 from pyqsim.errors import ShapeError
 from pyqsim.events import Events
-from pyqsim.ops.encoding import Encoding
+from pyqsim.ops.encoding import Encoding, check_encoding
 from pyqsim.ops.matmul import plan
 from pyqsim.ops.operands import Matrix
 from pyqsim.tensor import QTensor
@@ -65,7 +66,7 @@ def linear(
 
 def as_matrix(x: Matrix, codes: npt.NDArray[Any]) -> Matrix:
     """Codes as (M, K) with what x says of them; x has one scale for the whole tensor."""
-    flat = codes.reshape(-1, codes.shape[-1]) if codes.ndim != 2 else codes
+    flat = codes.reshape(prod(codes.shape[:-1]), codes.shape[-1])
     if not isinstance(x, QTensor):
         return flat
     if codes.ndim == 2:
@@ -82,5 +83,7 @@ def finish(
     result: npt.NDArray[Any], found: Events, encoding: Encoding | None, *, events: bool
 ) -> Any:
     """Put the encoding on a result and add the events, as asked for."""
+    if encoding is not None:
+        check_encoding(encoding)
     value = result if encoding is None else encoding.tensor(result)
     return (value, found) if events else value

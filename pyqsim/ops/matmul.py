@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim import _native
+from pyqsim.checks import check_int
 from pyqsim.datapath import Datapath
 from pyqsim.errors import DatapathError, ModeError, OperandError, ShapeError
 from pyqsim.events import Events
@@ -85,8 +86,9 @@ class Plan:
         threads: int | None = None,
         n_first: int = 0,
     ) -> Result | tuple[Result, Events]:
-        if threads is not None and (not isinstance(threads, int) or threads < 1):
-            raise ModeError(f"threads={threads!r}, allowed: an int of 1 or more, or None")
+        if threads is not None:
+            check_int("matmul", "threads", threads, 1, None)
+        check_int("matmul", "n_first", n_first, 0, 2**31 - 1)
         if counts and not events:
             raise ModeError("counts=True, allowed: together with events=True")
         data = CallData(bias, requantize, out_zero_point, merge)

@@ -12,6 +12,8 @@ from pyqsim.tensor import QTensor
 
 __all__ = ["Matrix", "first_operand", "second_operand"]
 
+_LARGEST_SIZE = 2**31 - 1
+
 Matrix = npt.ArrayLike | QTensor
 
 
@@ -29,7 +31,10 @@ def _operand(name: str, value: Matrix, *, channel_axis: int, k_axis: int) -> Ope
     codes = value.codes if isinstance(value, QTensor) else integer_array(name, value)
     if codes.ndim != 2:
         raise ShapeError(f"{name}: shape={codes.shape}, allowed: two axes")
-    rows = codes if channel_axis == 0 else np.ascontiguousarray(codes.T)
+    for size in codes.shape:
+        if size > _LARGEST_SIZE:
+            raise ShapeError(f"{name}: shape={codes.shape}, allowed: sizes up to {_LARGEST_SIZE}")
+    rows = codes if channel_axis == 0 else np.array(codes.T, order="C")  # a plan owns its weights
     if not isinstance(value, QTensor):
         return Operand(rows)
     if value.axis is not None and value.axis % 2 != channel_axis:

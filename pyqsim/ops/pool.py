@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim.checks import integer_array
-from pyqsim.datapath import Accumulate, Datapath, Narrow
+from pyqsim.datapath import Datapath, Narrow
 from pyqsim.errors import OperandError, ShapeError
 from pyqsim.formats import Format
 from pyqsim.modes import HALF_AWAY, Rounding
@@ -106,10 +106,8 @@ def average_pool2d(
 
 
 def _mean(rows: npt.NDArray[Any], count: int, rounding: Rounding) -> npt.NDArray[Any]:
-    """Sum of every row divided by `count`; a window wholly in the padding gives 0."""
-    datapath = Datapath(
-        reduce=(Accumulate(),), output=(Narrow(divisor=max(count, 1), rounding=rounding),)
-    )
+    """Sum of every row divided by `count`."""
+    datapath = Datapath(output=(Narrow(divisor=count, rounding=rounding),))
     return matmul(rows, np.ones((rows.shape[1], 1), dtype=np.int8), datapath)
 
 
@@ -123,4 +121,11 @@ def _windows_of(
         raise ShapeError(f"x: axis={x.axis}, group={x.group}, allowed: None (one scale a tensor)")
     if isinstance(x, QTensor) and x.format.planes > 1:
         raise OperandError(f"x: planes={x.format.planes}, allowed: 1")
-    return codes, Window.of(codes.shape[1:3], size, size if stride is None else stride, padding)
+    window = Window.of(codes.shape[1:3], size, size if stride is None else stride, padding)
+    for name, length, pads in zip("HW", window.size, window.padding, strict=True):
+        if max(pads) >= length:
+            raise ShapeError(
+                f"padding: {max(pads)} along {name}, allowed: at most {length - 1}, so that every "
+                "window holds a number"
+            )
+    return codes, window

@@ -18,7 +18,7 @@ Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 def pair(name: str, value: Pair, smallest: int = 1) -> tuple[int, int]:
     """One int for both directions, or (down, right)."""
-    both = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    both = value if isinstance(value, (tuple, list)) else (value, value)
     if len(both) != 2 or any(
         isinstance(v, bool) or not isinstance(v, (int, np.integer)) or v < smallest for v in both
     ):
@@ -77,13 +77,12 @@ def _padding(
         out = -(-size // strides[axis])
         total = max((out - 1) * strides[axis] + span - size, 0)
         return (total // 2, total - total // 2)
-    if isinstance(padding, str):
-        raise ShapeError(f"padding={padding!r}, allowed: 'same', 'valid', ints")
-    if isinstance(padding, (int, np.integer)):
-        return pair("padding", (int(padding), int(padding)), 0)
-    if len(padding) != 2:
-        raise ShapeError(f"padding={padding!r}, allowed: an int, (rows, columns), or two pairs")
-    return pair("padding", padding[axis], 0)
+    if isinstance(padding, str) or (isinstance(padding, (tuple, list)) and len(padding) != 2):
+        raise ShapeError(
+            f"padding={padding!r}, allowed: 'same', 'valid', an int, (rows, columns), or two pairs"
+        )
+    own = padding[axis] if isinstance(padding, (tuple, list)) else padding
+    return pair("padding", own, 0)
 
 
 def windows(images: npt.NDArray[Any], window: Window, fill: int) -> npt.NDArray[Any]:
