@@ -1,0 +1,251 @@
+"""Requantize schemes on every 16-bit accumulator and at every corner, against their sources."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from exhaustive.definitions import (
+    INT32,
+    Array,
+    double,
+    half_up_twice,
+    quantize_multiplier,
+    rounded,
+    single,
+)
+
+import pyqsim as qs
+from pyqsim.requantize import (
+    DoubleRounding,
+    FloatFactor,
+    FloatScale,
+    Multiplier,
+    PowerOfTwoFactor,
+    ShiftOnly,
+    SingleRounding,
+)
+
+MULTIPLIERS = (2**30, 2**30 + 1, 2**30 + 12345, 1518500250, 2**31 - 2, 2**31 - 1, 0)
+SHIFTS = (-31, -30, -20, -9, -3, -2, -1, 0, 1, 2, 7, 15, 30)
+
+
+def accumulators() -> Array:
+    """All 16-bit numbers, every power of two up to 2**31 and its neighbours, the ends of int32."""
+    powers = [s * 2**e + d for e in range(32) for s in (1, -1) for d in (-2, -1, 0, 1, 2)]
+    corners = [v for v in (*powers, *INT32, INT32[0] + 1) if INT32[0] <= v <= INT32[1]]
+    return np.concatenate([np.arange(-(2**15), 2**15), np.array(sorted(set(corners)))])
+
+
+FORMULAS = {
+    DoubleRounding(): double,
+    DoubleRounding("half_up"): half_up_twice,
+    SingleRounding(): single,
+}
+
+
+def same(x: Array, observed: Array, expected: Array, what: str) -> None:
+    wrong = np.flatnonzero(np.asarray(observed != expected))
+    if len(wrong):
+        i = wrong[0]
+        pytest.fail(f"{what} x={x[i]}: observed {observed[i]}, expected {expected[i]}")
+
+
+@pytest.mark.parametrize("scheme", FORMULAS, ids=repr)
+def test_integer_schemes(scheme: Any) -> None:
+    """All accumulators, seven multipliers, thirteen shifts."""
+    x = accumulators()
+    for m in MULTIPLIERS:
+        for s in SHIFTS:
+            observed = scheme.apply(x, Multiplier(m, s))
+            assert observed.dtype == np.int32
+            same(x, observed, FORMULAS[scheme](x, m, s), f"{scheme} m={m} s={s}")
+
+
+@pytest.mark.parametrize("scheme", FORMULAS, ids=repr)
+def test_per_channel(scheme: Any) -> None:
+    """One multiplier and shift a column."""
+    rng = np.random.Generator(np.random.PCG64(21))
+    m, s = rng.integers(2**30, 2**31, 40), rng.integers(-31, 31, 40)
+    x = rng.integers(*INT32, (300, 40), endpoint=True)
+    expected = np.stack(
+        [FORMULAS[scheme](x[:, i], int(m[i]), int(s[i])) for i in range(40)], axis=1
+    )
+    same(x.ravel(), scheme.apply(x, Multiplier(m, s)).ravel(), expected.ravel(), repr(scheme))
+
+
+def test_zero_point_and_clamp_follow() -> None:
+    """Codes: clamp(scaled + zero_point)."""
+    x = accumulators()
+    for scheme, formula in FORMULAS.items():
+        for zero_point, clamp in ((-5, (-128, 127)), (3, (3, 9)), (0, (0, 255))):
+            observed = scheme.apply(
+                x, Multiplier(1518500250, -4), zero_point=zero_point, clamp=clamp
+            )
+            expected = np.clip(formula(x, 1518500250, -4) + zero_point, *clamp)
+            same(x, observed, expected, f"{scheme} zero_point={zero_point} clamp={clamp}")
+
+
+def test_beyond_int32_is_refused() -> None:
+    """The schemes are defined on int32."""
+    for scheme in FORMULAS:
+        for x in (INT32[0] - 1, INT32[1] + 1):
+            with pytest.raises(qs.errors.AccumulatorRangeError, match="input"):
+                scheme.apply([x], Multiplier(2**30, 0))
+
+
+def test_single_and_double_differ_on_500_of_8000() -> None:
+    """style.md on CMSIS-NN: multiplier 2**30 + 12345, shift -3, accumulators -4000..3999.
+
+    m * 2**(-3 - 31) is a little above 1/16, so that -3991 stands at -249.44 after one rounding;
+    the doubling multiply first rounds -1995.5 to -1996 and -249.5 then goes away from zero.
+    """
+    x = np.arange(-4000, 4000)
+    parameters = Multiplier(2**30 + 12345, -3)
+    once, twice = SingleRounding().apply(x, parameters), DoubleRounding().apply(x, parameters)
+    assert int((once != twice).sum()) == 500
+    at = -3991 + 4000
+    assert (int(once[at]), int(twice[at])) == (-249, -250)
+    exact = Fraction(-3991 * (2**30 + 12345), 2**34)
+    assert Fraction(-4989, 20) < exact < Fraction(-249)
+
+
+def test_doubling_high_mul_ties_go_up_and_the_divide_away() -> None:
+    """style.md on gemmlowp: -1.5 -> -1, -0.5 -> 0 in the multiply; -1.5 -> -2, -0.5 -> -1 after."""
+    half = Multiplier(2**30, 0)  # 1/2, in the multiply alone
+    assert DoubleRounding().apply([-3, -1, 1, 3], half).tolist() == [-1, 0, 1, 2]
+    assert DoubleRounding().apply([-6, -2, 2, 6], Multiplier(2**30, -1)).tolist() == [-2, -1, 1, 2]
+
+
+# -- float and shift schemes -----------------------------------------------------------------------
+
+
+def to_float32(v: Fraction) -> Fraction:
+    """Nearest float32, ties to even, subnormals included; no overflow."""
+    if v == 0:
+        return v
+    exponent = max(math.floor(math.log2(abs(v))), -126)
+    while abs(v) >= Fraction(2) ** (exponent + 1):
+        exponent += 1
+    while abs(v) < Fraction(2) ** exponent and exponent > -126:
+        exponent -= 1
+    unit = Fraction(2) ** (exponent - 23)
+    return round(v / unit) * unit  # Python rounds halves to even
+
+
+SCALES = (0.5, 2.0**-24, 0.1, 1 / 3, 1.9999999, 3e-7, 1e-38, 1e-44, 1.0, 37.25, 2.0**20)
+
+
+def float_accumulators() -> list[int]:
+    rng = np.random.Generator(np.random.PCG64(23))
+    ties = [s * (2**e + d) for e in range(22, 40) for s in (1, -1) for d in range(-3, 4)]
+    small = range(-40, 41)
+    wide = rng.integers(*INT32, 150).tolist()
+    ends = [*INT32, INT32[0] - 1, 2**63 - 1, -(2**63), 2**62 + 1]
+    return [*small, *ties, *wide, *ends]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_float_scale_is_exact_arithmetic_rounded_twice(scale: float) -> None:
+    """rint(F(F(x) * scale)) with every F and rint done on Fractions."""
+    factor = FloatScale().encode(scale)
+    exact = Fraction(float(factor.scale))
+    assert exact == to_float32(Fraction(scale))
+    x = float_accumulators()
+    expected = [round(to_float32(to_float32(Fraction(v)) * exact)) for v in x]
+    clipped = np.clip(np.array(expected, dtype=object), *INT32)
+    observed = FloatScale().apply(x, factor)
+    same(np.array(x, dtype=object), observed, clipped, f"FloatScale {scale}")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("zero_point", "low", "high"), [(0, -128, 127), (-3, -128, 127), (7, 0, 9)])
+def test_float_scale_clamped_before(scale: float, zero_point: int, low: int, high: int) -> None:
+    """XNNPACK: min and max in float, then rint, then the zero point."""
+    factor = FloatScale("before").encode(scale)
+    exact = Fraction(float(factor.scale))
+    x = float_accumulators()
+    products = [to_float32(to_float32(Fraction(v)) * exact) for v in x]
+    bounds = (Fraction(low - zero_point), Fraction(high - zero_point))
+    expected = [round(min(max(p, bounds[0]), bounds[1])) + zero_point for p in products]
+    observed = FloatScale("before").apply(x, factor, zero_point=zero_point, clamp=(low, high))
+    same(np.array(x, dtype=object), observed, np.array(expected), f"{scale} {zero_point}")
+
+
+def test_float_clamp_before_at_the_ends_of_int64() -> None:
+    """max - zero_point beyond int64 is still only a large float."""
+    wide = FloatScale("before").apply(
+        [1, 5], FloatFactor(1.0), zero_point=-1, clamp=(INT32[0], 2**63 - 1)
+    )
+    assert wide.tolist() == [0, 4]
+
+
+@pytest.mark.parametrize("rule", qs.modes.ROUNDINGS, ids=repr)
+def test_shift_only(rule: qs.Rounding) -> None:
+    """round(x * 2**s), saturated to 32 or 8 bits."""
+    x = accumulators()
+    for s in (-33, -31, -7, -1, 0, 1, 8):
+        exact = rounded(x << max(s, 0), 1 << max(-s, 0), rule.name or "")
+        observed = ShiftOnly(rule).apply(x, PowerOfTwoFactor(s))
+        same(x, observed, np.clip(exact, *INT32), f"ShiftOnly {rule} {s}")
+        observed = ShiftOnly(rule, 8, "wrap").apply(x, PowerOfTwoFactor(s))
+        same(x, observed, (exact + 128) % 256 - 128, f"ShiftOnly {rule} 8 bits {s}")
+
+
+# -- encode ----------------------------------------------------------------------------------------
+
+
+def scales() -> list[float]:
+    """Powers of two and their neighbours, the carry at 1 - 2**-33, random numbers, subnormals."""
+    rng = np.random.Generator(np.random.PCG64(25))
+    powers = [2.0**e for e in range(-1074, 30, 7)] + [2.0**e for e in range(-40, 30)]
+    near = [
+        f(p, d) for p in powers for d in (0.0, math.inf) for f in (math.nextafter,) if f(p, d) > 0
+    ]
+    carries = [(1 - 2.0**-k) * 2.0**e for k in range(29, 36) for e in (-33, -32, -31, -1, 0, 5)]
+    halves = [(2**30 + i + 0.5) * 2.0**-31 for i in range(20)]
+    random = np.exp2(rng.uniform(-45, 29.9, 500)).tolist()
+    return [s for s in [*powers, *near, *carries, *halves, *random] if s < 2.0**29.99]
+
+
+def test_encode() -> None:
+    """One by one, and all together as channels."""
+    expected = [quantize_multiplier(scale) for scale in scales()]
+    for scheme in (DoubleRounding(), SingleRounding()):
+        for scale, pair in zip(scales(), expected, strict=True):
+            p = scheme.encode(scale)
+            observed = (int(p.multiplier), int(p.shift))
+            assert observed == pair, f"{scheme}.encode({scale!r}): {observed}, expected {pair}"
+        together = scheme.encode(scales())
+        assert list(zip(together.multiplier, together.shift, strict=True)) == expected
+
+
+def test_encode_too_large() -> None:
+    """Above 2**30 the single-rounding build saturates; the double one has no such rule."""
+    for scale in (2.0**30, 2.0**31, 1e300):
+        p = SingleRounding().encode(scale)
+        assert (int(p.multiplier), int(p.shift)) == (2**31 - 1, 30)
+        with pytest.raises(qs.errors.QuantizationError, match="real_scale"):
+            DoubleRounding().encode(scale)
+
+
+def test_encode_refuses() -> None:
+    """Scales that are no scales."""
+    for scheme in (*FORMULAS, FloatScale(), ShiftOnly()):
+        for scale in (0.0, -1.0, math.nan, math.inf, -math.inf):
+            with pytest.raises(qs.errors.QuantizationError, match=r"real_scale=.*finite, > 0"):
+                scheme.encode(scale)
+    with pytest.raises(qs.errors.QuantizationError, match=r"2\*\*-2 or 2\*\*-1"):
+        ShiftOnly().encode(0.3)
+
+
+def test_encode_float_and_shift() -> None:
+    """float32, ties to even; powers of two exactly."""
+    for scale in scales():
+        if 2.0**-140 < scale:
+            assert Fraction(float(FloatScale().encode(scale).scale)) == to_float32(Fraction(scale))
+    for exponent in range(-64, 65):
+        assert int(ShiftOnly().encode(2.0**exponent).shift) == exponent
