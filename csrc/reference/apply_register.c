@@ -48,7 +48,7 @@ static pqs_uwide sign_magnitude_wrap(const pqs_register *reg, pqs_wide q, pqs_wi
 }
 
 /* What the register holds after `value`, which lies outside `range`. */
-int64_t pqs_overflowed(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor) {
+static int64_t overflowed(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor) {
     pqs_wide bits = value;
     switch (reg->overflow) {
     case PQS_OVERFLOW_SATURATE:
@@ -67,4 +67,11 @@ int64_t pqs_overflowed(const pqs_register *reg, pqs_range range, pqs_wide value,
         break;
     }
     return pqs_wrap(bits, reg->bits, reg->is_signed);
+}
+
+/* The range rule: the value itself where the register holds it. */
+int64_t pqs_fit(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor,
+                int *overflows) {
+    *overflows = value < range.minimum || value > range.maximum;
+    return *overflows ? overflowed(reg, range, value, floor) : pqs_wrap64(value);
 }

@@ -36,11 +36,12 @@ void pqs_note_overflow(pqs_observer *observer, const pqs_register *reg, int64_t 
     if (reg->overflow == PQS_OVERFLOW_TRAP) keep_first(&observer->events->trap, &place);
 }
 
-/* The range rule: the value itself where the register holds it. */
+/* The range rule, seen and counted. */
 int64_t pqs_write(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor,
                   int64_t position, pqs_observer *observer) {
+    int overflows;
     pqs_see(observer, value);
-    if (value >= range.minimum && value <= range.maximum) return (int64_t)(uint64_t)value;
-    pqs_note_overflow(observer, reg, position);
-    return pqs_overflowed(reg, range, value, floor);
+    const int64_t held = pqs_fit(reg, range, value, floor, &overflows);
+    if (overflows) pqs_note_overflow(observer, reg, position);
+    return held;
 }

@@ -24,9 +24,7 @@ static int64_t data_at(const pqs_values *data, size_t chain, const output_value 
 }
 
 /* The first trap by (m, n, chain, step); position carries the step, k the chain until the end. */
-static void note_trap(const pqs_step_events *events, const pqs_output_step *step, size_t chain,
-                      const output_value *at) {
-    if (!events->trap.found) return;
+static void note_trap(const pqs_output_step *step, size_t chain, const output_value *at) {
     const pqs_place place = {1, at->m_number, at->n_number, step->index, (int64_t)chain};
     pqs_place *const first = at->trap;
     if (first->found) {
@@ -36,14 +34,19 @@ static void note_trap(const pqs_step_events *events, const pqs_output_step *step
     *first = place;
 }
 
+static int64_t fit(const pqs_register *reg, pqs_quotient value, const pqs_output_step *step,
+                   size_t chain, const output_value *at) {
+    int overflows;
+    const pqs_range range = pqs_register_range(reg);
+    const int64_t held = pqs_fit(reg, range, value.rounded, value.floor, &overflows);
+    if (overflows && reg->overflow == PQS_OVERFLOW_TRAP) note_trap(step, chain, at);
+    return held;
+}
+
 static int64_t write_register(const pqs_output_step *step, pqs_wide value, size_t chain,
                               const output_value *at) {
-    pqs_step_events events = {0};
-    pqs_observer observer = {&events, NULL, NULL, at->m_number, at->n_number};
-    const pqs_range range = pqs_register_range(&step->range);
-    const int64_t result = pqs_write(&step->range, range, value, value, -1, &observer);
-    note_trap(&events, step, chain, at);
-    return result;
+    const pqs_quotient exact = {value, value};
+    return fit(&step->range, exact, step, chain, at);
 }
 
 /* sum over chains of multiplier * value, from 0, the register at every addition */
@@ -75,19 +78,18 @@ static int32_t shift_part(int32_t part, int64_t s) {
 
 static int64_t narrow(const pqs_output_step *step, int64_t value, size_t chain,
                       const output_value *at) {
-    pqs_narrow completed = step->narrow;
-    if (step->multiplier_from_data) completed.multiplier = data_at(&step->data, chain, at);
+    const pqs_narrow *constant = &step->narrow;
+    int64_t multiplier = constant->multiplier;
+    int32_t shift = constant->shift;
+    if (step->multiplier_from_data) multiplier = data_at(&step->data, chain, at);
     if (step->shift_part != PQS_SHIFT_NONE) {
-        completed.shift += shift_part(step->shift_part, data_at(&step->shift_data, chain, at));
+        shift += shift_part(step->shift_part, data_at(&step->shift_data, chain, at));
     }
-    pqs_step_events events = {0};
-    pqs_observer observer = {&events, NULL, NULL, at->m_number, at->n_number};
     const pqs_draw draw = {-1, at->n_number, at->m_number,
                            UINT32_C(256) * (uint32_t)(at->step_first + step->index)};
-    const pqs_range range = pqs_register_range(&completed.range);
-    const int64_t result = pqs_narrow_value(&completed, range, value, draw, &observer);
-    note_trap(&events, step, chain, at);
-    return result;
+    const pqs_quotient quotient = pqs_round_quotient(
+        (pqs_wide)value * multiplier, constant->divisor, shift, &constant->rounding, draw);
+    return fit(&constant->range, quotient, step, chain, at);
 }
 
 /* rint(F(F(v) * scale)), F = round to float32, ties to even; saturated to int32 */

@@ -37,7 +37,8 @@ typedef struct {
 } pqs_range;
 
 pqs_range pqs_register_range(const pqs_register *reg);
-int64_t pqs_overflowed(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor);
+int64_t pqs_fit(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor,
+                int *overflows);
 
 /* Where the events of one step at output (m, n) go. */
 typedef struct {
