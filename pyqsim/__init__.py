@@ -1,5 +1,8 @@
 """pyqsim: bit-exact integer inference, with every rounding and overflow accounted for."""
 
+from importlib import import_module
+from types import ModuleType
+
 from pyqsim import errors, ops, requantize
 from pyqsim._version import __version__
 from pyqsim.calibration import quantize
@@ -113,3 +116,12 @@ __all__ = [
     "quantize",
     "requantize",
 ]
+
+_ON_REQUEST = ("testing",)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import `pyqsim.testing` when it is asked for: nothing in the package itself depends on it."""
+    if name in _ON_REQUEST:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'pyqsim' has no attribute {name!r}")
