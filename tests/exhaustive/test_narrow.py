@@ -102,7 +102,9 @@ def test_user_made_tables() -> None:
         denominator = divisor << shift
         quotient = X12 // denominator
         rest = X12 - quotient * denominator
-        remainder = np.select([rest == 0, 2 * rest < denominator, 2 * rest == denominator], range(3), 3)
+        remainder = np.select(
+            [rest == 0, 2 * rest < denominator, 2 * rest == denominator], range(3), 3
+        )
         case = 8 * (X12 < 0) + 4 * (quotient % 2) + remainder
         expected = quotient + (table >> case & 1)
         observed = qs.narrow(X12, shift=shift, divisor=divisor, rounding=qs.Rounding(table))
@@ -198,7 +200,9 @@ def test_wide_products(rule: qs.Rounding) -> None:
     cases = [
         (m, d, s)
         for m, d, s in pairs(
-            (1, -1, 3, INT64[1], INT64[0]), (1, 2, 3, 10**18 + 9, INT64[1]), (0, 1, 62, 64, 127, 128)
+            (1, -1, 3, INT64[1], INT64[0]),
+            (1, 2, 3, 10**18 + 9, INT64[1]),
+            (0, 1, 62, 64, 127, 128),
         )
         if abs(m) * 2**63 < d * 2**s * 2**62
     ]
@@ -225,7 +229,9 @@ def test_wide_registers() -> None:
     for bits, signed in ((62, True), (63, True), (64, True), (62, False), (63, False)):
         for rule in [r for r in PLAIN_RULES if signed or r != "SATURATE_SYMMETRIC"]:
             expected = np.array([register(int(v), bits, rule, signed) for v in x], dtype=object)
-            observed = qs.narrow(x.astype(np.int64), bits=bits, overflow=rule.lower(), signed=signed)
+            observed = qs.narrow(
+                x.astype(np.int64), bits=bits, overflow=rule.lower(), signed=signed
+            )
             same(x, observed, expected, f"{rule} bits={bits} signed={signed}")
         expected = np.array([wrap_saturated_bits(int(v), bits, 3, signed) for v in x], dtype=object)
         overflow = qs.WRAP_SATURATED_BITS(3)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from exhaustive.definitions import rounded
+from exhaustive.kernels import on_each_kernel
 
 import pyqsim as qs
 from pyqsim.modes import ROUNDINGS
@@ -55,7 +56,8 @@ def test_multiply_all_pairs(a_format: qs.Affine, mode: Any) -> None:
         a = qs.QTensor(a_codes[:, None], a_format, zero_point=int(za))
         b = qs.QTensor(b_codes[None, :], S8, zero_point=zb)
         expected = (a_codes[:, None] - za) * (b_codes[None, :] - zb)
-        same(qs.matmul(a, b, datapath), expected, f"{mode} za={za} zb={zb}")
+        for kernel, observed in on_each_kernel(a, b, datapath):
+            same(observed, expected, f"{kernel} {mode} za={za} zb={zb}")
 
 
 def test_fold_without_correction_is_the_raw_product() -> None:
@@ -114,8 +116,10 @@ def test_shift_all_codes(rule: qs.Rounding) -> None:
         powers, b = Powers(fmt), qs.QTensor(all_codes(fmt)[None, :], fmt)
         for drop, (sign, per) in pairs(range(21), VARIANTS[:3]):
             shift = qs.Shift(drop, rule, sign, per)  # type: ignore[arg-type]
-            observed = qs.matmul(X[:, None], b, qs.Datapath(product=shift))
-            same(observed, powers.term(X, drop, name, sign, per), f"{fmt} {shift}")
+            expected = powers.term(X, drop, name, sign, per)
+            for kernel in ("reference", "auto"):
+                observed = qs.matmul(X[:, None], b, qs.Datapath(product=shift), kernel=kernel)
+                same(observed, expected, f"{kernel} {fmt} {shift}")
 
 
 @pytest.mark.parametrize("fmt", SHIFTING, ids=repr)

@@ -162,7 +162,9 @@ def test_float_scale_is_exact_arithmetic_rounded_twice(scale: float) -> None:
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize(("zero_point", "low", "high"), [(0, -128, 127), (-3, -128, 127), (7, 0, 9)])
+@pytest.mark.parametrize(
+    ("zero_point", "low", "high"), [(0, -128, 127), (-3, -128, 127), (7, 0, 9)]
+)
 def test_float_scale_clamped_before(scale: float, zero_point: int, low: int, high: int) -> None:
     """XNNPACK: min and max in float, then rint, then the zero point."""
     factor = FloatScale("before").encode(scale)
@@ -245,7 +247,7 @@ def test_encode_refuses() -> None:
 def test_encode_float_and_shift() -> None:
     """float32, ties to even; powers of two exactly."""
     for scale in scales():
-        if 2.0**-140 < scale:
+        if scale > 2.0**-140:
             assert Fraction(float(FloatScale().encode(scale).scale)) == to_float32(Fraction(scale))
     for exponent in range(-64, 65):
         assert int(ShiftOnly().encode(2.0**exponent).shift) == exponent

@@ -39,7 +39,10 @@ def test_all_pairs(case: tuple[Any, ...], scheme: Any) -> None:
     x = np.arange(fx.code_min, fx.code_max + 1)[:, None]
     y = np.arange(fy.code_min, fy.code_max + 1)[None, :]
     observed = qs.ops.add(
-        qs.QTensor(x, fx, sx, zx), qs.QTensor(y, fy, sy, zy), qs.Encoding(fmt, so, zo), scheme=scheme
+        qs.QTensor(x, fx, sx, zx),
+        qs.QTensor(y, fy, sy, zy),
+        qs.Encoding(fmt, so, zo),
+        scheme=scheme,
     )
     expected = tflite_add(x, y, case, single if isinstance(scheme, SingleRounding) else double)
     wrong = np.argwhere(observed.codes != expected)

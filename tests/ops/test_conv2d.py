@@ -101,9 +101,7 @@ def test_geometry(geometry: dict[str, Any], groups: int) -> None:
     """Stride, dilation and uneven padding; zero points on both sides, per-channel on weights."""
     x, w = tensors(1, (2, 6, 7, 4), (3, 2, 4 // groups, 6))
     zero_points = np.array([3, -128, 0, 127, -1, 50])
-    naive = Naive(
-        x, w, groups=groups, zero_point=131, weight_zero_points=zero_points, **geometry
-    )
+    naive = Naive(x, w, groups=groups, zero_point=131, weight_zero_points=zero_points, **geometry)
     arguments = {"padding" if name == "pads" else name: v for name, v in geometry.items()}
     observed = qs.ops.conv2d(
         qs.QTensor(x, U8, 0.5, 131),
@@ -129,7 +127,7 @@ def test_plain_integers_pad_with_zero() -> None:
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("size", [5, 6, 7])
 def test_same_and_valid(size: int, dilation: int, stride: int) -> None:
-    """"same": ceil(in / stride) outputs, the odd row and column of padding at the end."""
+    """ "same": ceil(in / stride) outputs, the odd row and column of padding at the end."""
     x, w = tensors(3, (1, size, size, 1), (3, 2, 1, 2))
     pads = []
     for taps in (3, 2):
@@ -139,9 +137,7 @@ def test_same_and_valid(size: int, dilation: int, stride: int) -> None:
     both = {"stride": (stride, stride), "dilation": (dilation, dilation)}
     same_naive = Naive(x, w, pads=(pads[0], pads[1]), **both)
     assert same_naive.oh == same_naive.ow == -(-size // stride)
-    observed = qs.ops.conv2d(
-        x, w, qs.Datapath(), padding="same", stride=stride, dilation=dilation
-    )
+    observed = qs.ops.conv2d(x, w, qs.Datapath(), padding="same", stride=stride, dilation=dilation)
     same(observed, same_naive.result(), "same")
     observed = qs.ops.conv2d(x, w, qs.Datapath(), padding="valid", stride=stride, dilation=dilation)
     same(observed, Naive(x, w, **both).result(), "valid")
@@ -249,6 +245,18 @@ def test_random_numbers_count_all_channels() -> None:
         assert (alone == observed[..., columns]).all() == (group == 0)
 
 
+def test_first_across_groups_goes_by_output_not_by_step() -> None:
+    """Group 1 overflows at m=0 in step 1, group 0 at m=1 in step 0: the first is at m=0."""
+    x = np.zeros((1, 1, 2, 4), int)
+    x[0, 0, 0, 2:] = 60  # group 1: two partial sums of 60 fit, their total of 120 does not
+    x[0, 0, 1, 0] = 100  # group 0: a partial sum of 100 does not
+    steps = (qs.Accumulate(7, "saturate", group=1), qs.Accumulate(7, "saturate"))
+    datapath = qs.Datapath(reduce=steps)
+    _, events = qs.ops.conv2d(x, np.ones((1, 1, 2, 2), int), datapath, groups=2, events=True)
+    assert events.steps[0].first == (0, 1, 0, 0)
+    assert events.first == events.steps[1].first == (1, 0, 1, 1)
+
+
 def test_trap_across_groups_names_the_smallest_place() -> None:
     """Group 1 overflows at m=1, group 0 only at m=2: the first by (m, n) is group 1's."""
     x = np.zeros((1, 1, 3, 2), int)
@@ -261,7 +269,7 @@ def test_trap_across_groups_names_the_smallest_place() -> None:
 
 
 def test_trap_across_groups_takes_reduce_before_output() -> None:
-    """As in one call (decision 8): an output trap of group 0 does not hide group 1's reduce trap."""
+    """As in one call (decision 8): group 0's output trap does not hide group 1's reduce trap."""
     datapath = qs.Datapath(
         reduce=qs.Accumulate(8, "trap"), output=qs.Narrow(bits=4, overflow="trap")
     )
@@ -305,9 +313,7 @@ def test_per_channel_thresholds(groups: int) -> None:
     """A row of thresholds a channel, in groups too."""
     x, w = tensors(9, (1, 3, 3, 2), (2, 2, 2 // groups, 4))
     rows = np.array([[-9000, 0, 9000], [1, 2, 3], [-5, 0, 5], [20000, 20001, 30000]])
-    observed = qs.ops.conv2d(
-        x, w, qs.Datapath(output=qs.Thresholds(rows)), groups=groups
-    )
+    observed = qs.ops.conv2d(x, w, qs.Datapath(output=qs.Thresholds(rows)), groups=groups)
     total = Naive(x, w, groups=groups).result()
     same(observed, (total[..., None] >= rows).sum(axis=-1), f"thresholds, groups={groups}")
 
@@ -392,7 +398,9 @@ def test_empty() -> None:
 def test_refused(arguments: dict[str, Any], message: str) -> None:
     """Geometry that does not meet the tensors."""
     with pytest.raises(qs.errors.ShapeError, match=message):
-        qs.ops.conv2d(np.ones((1, 4, 4, 3), int), np.ones((2, 2, 3, 2), int), qs.Datapath(), **arguments)
+        qs.ops.conv2d(
+            np.ones((1, 4, 4, 3), int), np.ones((2, 2, 3, 2), int), qs.Datapath(), **arguments
+        )
 
 
 def test_shapes_refused() -> None:

@@ -84,7 +84,7 @@ def test_planes_lead() -> None:
 
 
 def test_refused() -> None:
-    """A number, a layer of other K, per-channel activations of three axes, codes that do not fit."""
+    """A number, another K, per-channel activations of three axes, codes that do not fit."""
     w, errors = np.ones((2, 3), int), qs.errors
     with pytest.raises(errors.ShapeError, match=r"x: shape=\(\)"):
         qs.ops.linear(5, w, qs.Datapath())

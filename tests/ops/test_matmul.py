@@ -241,6 +241,31 @@ def test_lookup_restarts_k_in_a_group() -> None:
     assert y.ravel().tolist() == [table[0, 0, 0] + table[1, 1, 1], table[0, 1, 1] + table[1, 0, 0]]
 
 
+def test_thresholds_count_equal_ones() -> None:
+    """How many t have v >= t: below, at and above each, equal thresholds counted apart."""
+    v = np.arange(-9, 10)
+    for thresholds in ([], [0], [-3, 0, 0, 5], [-9, 9]):
+        datapath = qs.Datapath(output=qs.Thresholds(thresholds))
+        expected = [sum(int(x) >= t for t in thresholds) for x in v]
+        assert qs.matmul(v[:, None], [[1]], datapath)[:, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_first_over_blocks_of_rows(threads: int) -> None:
+    """A late row with an early column does not come before an early row: m, then n."""
+    a, b = np.zeros((3000, 64), int), np.zeros((64, 8), int)
+    b[7, 5] = b[60, 0] = 127
+    a[10, 7] = a[2999, 60] = 127
+    datapath = qs.Datapath(reduce=qs.Accumulate(8, "saturate"))
+    _, events = qs.matmul(a, b, datapath, events=True, counts=True, threads=threads)
+    assert events.first == (0, 10, 5, 7)
+    assert np.argwhere(events.counts).tolist() == [[10, 5], [2999, 0]]
+    trapping = qs.Datapath(reduce=qs.Accumulate(8, "trap"))
+    with pytest.raises(qs.errors.OverflowTrap) as trap:
+        qs.matmul(a, b, trapping, threads=threads)
+    assert trap.value.place == (0, 10, 5, 7)
+
+
 def test_data_broadcast_to_the_outputs() -> None:
     """A scalar, one a column, one a row, one an output."""
     a, b = numbers(8, 4, 5), numbers(9, 5, 3)

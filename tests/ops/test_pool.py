@@ -95,7 +95,9 @@ def test_max_keeps_zero_point() -> None:
     assert int(y.zero_point) == 17
 
 
-@pytest.mark.parametrize("x", [np.zeros((1, 2, 2, 1), int), qs.QTensor(np.zeros((1, 2, 2, 1), int), S8)])
+@pytest.mark.parametrize(
+    "x", [np.zeros((1, 2, 2, 1), int), qs.QTensor(np.zeros((1, 2, 2, 1), int), S8)]
+)
 def test_window_wholly_in_the_padding(x: Any) -> None:
     """There is no largest of no numbers: refused, for tensors and plain integers alike."""
     for size, padding in ((1, 1), (2, 2), ((2, 1), ((0, 0), (0, 1)))):
