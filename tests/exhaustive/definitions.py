@@ -82,7 +82,7 @@ def inverted(text: str) -> str:
 
 
 def wrap_saturated_bits(value: int, bits: int, n: int, signed: bool) -> int:
-    """AP_WRAP with n > 0 (targets.md section 15)."""
+    """AP_WRAP with n > 0 (UG1399)."""
     low, high = limits(bits, "WRAP", signed)
     if low <= value <= high:
         return value
@@ -92,7 +92,7 @@ def wrap_saturated_bits(value: int, bits: int, n: int, signed: bool) -> int:
 
 
 def sign_magnitude_wrap(value: int, floor: int, bits: int, n: int) -> int:
-    """AP_WRAP_SM with n (targets.md section 15); `floor` is the value's floor before rounding."""
+    """AP_WRAP_SM with n (UG1399); `floor` is the value's floor before rounding."""
     low, high = limits(bits, "WRAP", True)
     if low <= value <= high:
         return value
@@ -145,7 +145,7 @@ def single(x: Array, m: int, s: int) -> Array:
 
 
 def quantize_multiplier(scale: float) -> tuple[int, int]:
-    """targets.md 2.2: frexp, HALF_AWAY of q * 2**31 on the exact rational, carry, underflow."""
+    """TFLite's QuantizeMultiplier: frexp, HALF_AWAY of q * 2**31 on the exact rational, carry, underflow."""
     q, s = math.frexp(scale)
     m = math.floor(Fraction(q) * 2**31 + Fraction(1, 2))
     if m == 2**31:

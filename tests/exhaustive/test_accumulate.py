@@ -117,7 +117,7 @@ def test_every_start(rule: str) -> None:
 def blocks_passed_on(
     values: Sequence[int], bits: int, rule: str, group: int | None, interleave: int, bias: int
 ) -> list[int]:
-    """The prose of design.md section 3.2, as written."""
+    """The prose of Accumulate's docstring, as written."""
     size = len(values) if group is None else group * interleave
     starts = [0] if group is None else list(range(0, len(values), size))
     passed = []

@@ -247,7 +247,7 @@ def test_rounded_value_beyond_int64_is_refused() -> None:
 
 
 def test_bit_strings() -> None:
-    """The helpers on a hand-made case: AP_SAT's neighbours in 4 bits, from targets.md."""
+    """The helpers on a hand-made case: AP_SAT's neighbours in 4 bits."""
     assert bit_string(-3, 4) == "1101"
     assert from_bits("1101", True) == -3
     assert wrap_saturated_bits(9, 4, 1, True) == 1  # 01001 -> 0 001

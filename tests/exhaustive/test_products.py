@@ -98,7 +98,7 @@ class Powers:
         self.sign = np.where(self.integers < 0, -1, 1)
 
     def term(self, x: Any, drop: int, rule: str, sign: str, per: str) -> Any:
-        """The table of design.md section 3.1, for all x (rows) and codes (columns)."""
+        """The table of Shift's docstring, for all x (rows) and codes (columns)."""
         if per == "sum":
             return rounded(x[:, None] * self.integers, 2**drop, rule) * self.used[:, 0]
         powers = 1 << self.exponents

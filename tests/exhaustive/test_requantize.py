@@ -98,7 +98,7 @@ def test_beyond_int32_is_refused() -> None:
 
 
 def test_single_and_double_differ_on_500_of_8000() -> None:
-    """style.md on CMSIS-NN: multiplier 2**30 + 12345, shift -3, accumulators -4000..3999.
+    """A known CMSIS-NN case: multiplier 2**30 + 12345, shift -3, accumulators -4000..3999.
 
     m * 2**(-3 - 31) is a little above 1/16, so that -3991 stands at -249.44 after one rounding;
     the doubling multiply first rounds -1995.5 to -1996 and -249.5 then goes away from zero.
@@ -114,7 +114,7 @@ def test_single_and_double_differ_on_500_of_8000() -> None:
 
 
 def test_doubling_high_mul_ties_go_up_and_the_divide_away() -> None:
-    """style.md on gemmlowp: -1.5 -> -1, -0.5 -> 0 in the multiply; -1.5 -> -2, -0.5 -> -1 after."""
+    """gemmlowp's two roundings: -1.5 -> -1, -0.5 -> 0 in the multiply; -1.5 -> -2, -0.5 -> -1 after."""
     half = Multiplier(2**30, 0)  # 1/2, in the multiply alone
     assert DoubleRounding().apply([-3, -1, 1, 3], half).tolist() == [-1, 0, 1, 2]
     assert DoubleRounding().apply([-6, -2, 2, 6], Multiplier(2**30, -1)).tolist() == [-2, -1, 1, 2]

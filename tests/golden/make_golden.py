@@ -1,7 +1,7 @@
 """Write golden.json: cases computed by the published formulas, never by pyqsim.
 
 Run ``python tests/golden/make_golden.py`` after a change here; test_golden.py compares the
-file with what this script makes, and pyqsim with the file. Sources: targets.md, by section.
+file with what this script makes, and pyqsim with the file. SOURCES says where the formulas stand.
 """
 
 from __future__ import annotations
@@ -16,6 +16,24 @@ from typing import Any
 import numpy as np
 
 FILE = Path(__file__).with_name("golden.json")
+#: Where the formulas stand, by the number that a case carries.
+SOURCES = {
+    "2.1": "google/gemmlowp fixedpoint.h",
+    "2.2": "TFLite quantization_util, MultiplyByQuantizedMultiplier",
+    "3": "ARM-software/CMSIS-NN arm_nnsupportfunctions.h",
+    "4": "google/XNNPACK requantization.h",
+    "5.1": "ONNX Runtime QLinearMatMul",
+    "5.3": "pytorch/FBGEMM RefImplementations.cc",
+    "6": "TOSA apply_scale",
+    "8": "Intel SDM, x86 instructions",
+    "9": "Arm ARM, NEON instructions",
+    "10": "RISC-V V specification, fixed-point",
+    "11": "Hexagon HVX, NVIDIA dp4a",
+    "12": "ucb-bar/gemmini",
+    "13": "apache/tvm-vta",
+    "14": "nvdla/hw",
+}
+
 Matrix = list[list[int]]
 Dot = Callable[[list[int], list[int], int], int]
 

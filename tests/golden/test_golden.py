@@ -47,7 +47,7 @@ def test_published_results(case: dict[str, Any]) -> None:
         for i, (o, e) in enumerate(zip(observed, case["expected"], strict=True))
         if o != e
     ]
-    assert not wrong, "\n".join([f"targets.md section {case['source']}", *wrong])
+    assert not wrong, "\n".join([make_golden.SOURCES[case["source"]], *wrong])
 
 
 def test_generator_makes_the_file() -> None:

@@ -22,7 +22,7 @@ CASES = [
 
 
 def tflite_add(x: Any, y: Any, case: tuple[Any, ...], mbqm: Any) -> Any:
-    """targets.md 2.5: both operands at 2**20, scaled to twice the larger scale, added, scaled."""
+    """TFLite's ADD: both operands at 2**20, scaled to twice the larger scale, added, scaled."""
     _, sx, zx, _, sy, zy, fmt, so, zo = case
     twice = 2 * max(sx, sy)
     a = mbqm((x - zx) << 20, *quantize_multiplier(sx / twice))

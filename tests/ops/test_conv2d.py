@@ -269,7 +269,7 @@ def test_trap_across_groups_names_the_smallest_place() -> None:
 
 
 def test_trap_across_groups_takes_reduce_before_output() -> None:
-    """As in one call (decision 8): group 0's output trap does not hide group 1's reduce trap."""
+    """As in one call: group 0's output trap does not hide group 1's reduce trap."""
     datapath = qs.Datapath(
         reduce=qs.Accumulate(8, "trap"), output=qs.Narrow(bits=4, overflow="trap")
     )

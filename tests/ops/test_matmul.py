@@ -241,6 +241,31 @@ def test_lookup_restarts_k_in_a_group() -> None:
     assert y.ravel().tolist() == [table[0, 0, 0] + table[1, 1, 1], table[0, 1, 1] + table[1, 0, 0]]
 
 
+def test_a_forced_kernel_never_gives_way() -> None:
+    """What the lanes kernel cannot do is refused with the reason, not done by the reference."""
+    hold = qs.Datapath(reduce=qs.Accumulate(8, "saturate_hold"))
+    for a, datapath in ((numbers(1, 20, 2), hold), (np.full((20, 2), 2**30), qs.Datapath())):
+        with pytest.raises(
+            qs.errors.DatapathError, match=r"kernel='lanes': .*allowed: kernel='auto'"
+        ):
+            qs.matmul(a, [[1], [1]], datapath, kernel="lanes")
+        qs.matmul(a, [[1], [1]], datapath)
+
+
+@pytest.mark.parametrize("bias", [-(2**31), 2**31 - 1, 2**30, 0])
+def test_sums_that_leave_int32(bias: int) -> None:
+    """Wider accumulators and saturation at int32's ends, whichever kernel is chosen."""
+    a, b = numbers(11, 20, 6), numbers(12, 6, 3)
+    wide = qs.Datapath(reduce=qs.Accumulate(40, start="bias"))
+    assert qs.matmul(a, b, wide, bias=bias).tolist() == (a @ b + bias).tolist()
+    ends = qs.Datapath(reduce=qs.Accumulate(32, "saturate", start="bias"))
+    y, events = qs.matmul(a, b, ends, bias=bias, events=True)
+    steps = bias + np.cumsum(a[:, :, None] * b, axis=1)
+    inside = (steps >= -(2**31)).all(axis=1) & (steps <= 2**31 - 1).all(axis=1)
+    assert y[inside].tolist() == steps[:, -1][inside].tolist()
+    assert (events.overflows > 0) == (not inside.all())
+
+
 def test_thresholds_count_equal_ones() -> None:
     """How many t have v >= t: below, at and above each, equal thresholds counted apart."""
     v = np.arange(-9, 10)

@@ -109,7 +109,7 @@ def test_window_wholly_in_the_padding(x: Any) -> None:
 
 
 def tflite_mean(taps: list[int]) -> int:
-    """targets.md 2.5, with C's truncating division."""
+    """TFLite's AVERAGE_POOL, with C's truncating division."""
     total, n = sum(taps), len(taps)
     nudged = total + n // 2 if total > 0 else total - n // 2
     return nudged // n if nudged >= 0 else -(-nudged // n)
