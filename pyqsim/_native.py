@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from pyqsim._libpyqsim import ffi, lib
 from pyqsim.datapath import (
+    AccumulateLogs,
+    AddLogs,
     Lookup,
     Multiply,
     Narrow,
@@ -179,6 +181,10 @@ class ReduceProgram:
             target.sign_before = product.sign == "before"
             target.per_sum = product.per == "sum"
             _set_rounding(target.rounding, product.rounding)
+        elif isinstance(product, AddLogs):
+            target.kind = lib.PQS_PRODUCT_ADD_LOGS
+            target.guard_bits = product.guard_bits
+            target.negative = product.sign == "negative"
         elif isinstance(product, Lookup):
             values = np.ascontiguousarray(product.table.values)
             self._keep.append(values)
@@ -192,6 +198,12 @@ class ReduceProgram:
         if isinstance(step, Narrow):
             target.kind = lib.PQS_STEP_NARROW
             _set_narrow(target.narrow, step)
+            return
+        if isinstance(step, AccumulateLogs):
+            target.kind = lib.PQS_STEP_ACCUMULATE_LOGS
+            _set_register(target.accumulate_logs.range, step.register)
+            target.accumulate_logs.group = step.group or 0
+            target.accumulate_logs.guard_bits = step.guard_bits
             return
         target.kind = lib.PQS_STEP_ACCUMULATE
         accumulate = target.accumulate
@@ -294,7 +306,8 @@ class OutputOp:
 
     Attributes
     ----------
-    kind : {"add", "merge", "narrow", "float_scale", "clamp", "lookup", "thresholds"}
+    kind : str
+        One of the C library's PQS_OUTPUT_ names, in lower case.
     index : int
         The datapath's output step that it is (part of).
     """
@@ -312,6 +325,7 @@ class OutputOp:
     minimum: int = 0
     maximum: int = 0
     table: Ints | None = None
+    guard_bits: int = 0
 
     def rows(self, rows: slice) -> OutputOp:
         """The same primitive on some rows m."""
@@ -336,6 +350,7 @@ def _set_output(target, op: OutputOp) -> None:
         target.scale.m_stride, target.scale.n_stride = (s // 4 for s in op.scale.strides)
     target.clamp_before = op.clamp_before
     target.minimum, target.maximum = op.minimum, op.maximum
+    target.guard_bits = op.guard_bits
     if op.table is not None:
         target.table = _pointer(op.table)
         target.table_size = op.table.shape[-1]

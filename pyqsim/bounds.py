@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from pyqsim.datapath import (
     Accumulate,
+    AccumulateLogs,
+    AddLogs,
+    FromLogs,
     Lookup,
     Multiply,
     Narrow,
@@ -21,6 +24,7 @@ __all__ = [
     "ZERO",
     "Interval",
     "add",
+    "from_logs",
     "narrow",
     "product",
     "reduce",
@@ -128,6 +132,8 @@ def product(kind: Product, a: Interval, b: Interval) -> Interval:
     """Interval of one term; `a` and `b` are the operands after their zero points."""
     require(a, "product: operand a - zero point")
     require(b, "product: operand b - zero point")
+    if isinstance(kind, AddLogs):
+        return Interval(-1, (_exponent(a) + _exponent(b)) << kind.guard_bits)
     if isinstance(kind, Lookup):
         values = kind.table.values
         return Interval(int(values.min()), int(values.max()))
@@ -135,6 +141,11 @@ def product(kind: Product, a: Interval, b: Interval) -> Interval:
     if isinstance(kind, Multiply):
         return require(exact, "product Multiply")
     return require(_shift_terms(kind, exact), "product Shift")
+
+
+def _exponent(x: Interval) -> int:
+    """Largest e with 2**e within the interval's magnitudes; 0 where there is none."""
+    return max(abs(x.low), abs(x.high), 1).bit_length() - 1
 
 
 def _shift_terms(kind: Shift, exact: Interval) -> Interval:
@@ -153,6 +164,9 @@ def reduce(steps: tuple[ReduceStep, ...], term: Interval, slots: int, bias: Inte
         where = f"reduce step {number} ({type(step).__name__})"
         if isinstance(step, Narrow):
             value = narrow(step, value, where)
+        elif isinstance(step, AccumulateLogs):
+            value = _accumulate_logs(step, value, count, where)
+            count = step.output_count(count)
         else:
             value = _accumulate(step, value, count, bias, where)
             count = step.output_count(count)
@@ -169,6 +183,32 @@ def _accumulate(
     if step.interleave > 1 and step.group is None:
         longest = -(-count // step.interleave)
     return write(start.hull(add(start, times(value, longest))), step.register, where)
+
+
+def _accumulate_logs(step: AccumulateLogs, value: Interval, count: int, where: str) -> Interval:
+    """Every value at its largest, and the carry of one power of two below the sum's own.
+
+    One below, because a sum just short of a power of two may overtake a larger one.
+    """
+    largest = count if step.group is None else min(step.group, count)
+    floor = value.high >> step.guard_bits
+    high = value.high
+    for _ in range(1, largest):
+        distance = max((high >> step.guard_bits) - floor - 1, 0)
+        carry = (1 << step.guard_bits) >> distance
+        if carry == 0 or value.high < 0:
+            break
+        high += carry
+    return write(Interval(-1, max(high, -1)), step.register, where)
+
+
+def from_logs(step: FromLogs, value: Interval, where: str) -> Interval:
+    """Interval of the integers that logarithms stand for; they must fit int64."""
+    if value.high < 0:
+        return ZERO
+    exponent, one = value.high >> step.guard_bits, 1 << step.guard_bits
+    high = (one + value.high % one) << min(exponent, 64)
+    return require(Interval(0, high), where)
 
 
 def _accumulate_with_spill(

@@ -21,11 +21,14 @@ from pyqsim.modes import FLOOR, WRAP, Overflow, OverflowRule, Rounding
 
 __all__ = [
     "Accumulate",
+    "AccumulateLogs",
     "AddBias",
+    "AddLogs",
     "AddZeroPoint",
     "Clamp",
     "CorrectZeroPoints",
     "Datapath",
+    "FromLogs",
     "Lookup",
     "Merge",
     "Multiply",
@@ -176,7 +179,41 @@ class Lookup:
             raise DatapathError(f"Lookup: {values.size} entries, allowed: a power of two")
 
 
-Product = Multiply | Shift | Lookup
+@dataclass(frozen=True, slots=True)
+class AddLogs:
+    """Term k is the base-2 logarithm of a product, in fixed point: exponents are added.
+
+    Both operands' formats must have shifts and one power of two a code (LogQuant, PowerOfTwo):
+    ``N = s * 2**e``. Where ``s_a * s_b`` is the sign asked for, the term is
+    ``(e_a + e_b) * 2**guard_bits``; where it is not, and where a code is zero, the term is -1, the
+    logarithm of nothing. `AccumulateLogs` sums such terms, `FromLogs` turns a sum into an integer.
+
+    Logarithms have no sign, so hardware has one accumulator for the positive terms and one for the
+    negative ones: run both and subtract.
+
+    Parameters
+    ----------
+    guard_bits : int
+        0..32, fraction bits of the sum that follows.
+    sign : {"positive", "negative"}
+        Which products are taken.
+
+    Notes
+    -----
+    Source: Miyashita, Lee, Murmann, "Convolutional neural networks using logarithmic data
+    representation", 2016, accumulation in the log domain.
+    """
+
+    guard_bits: int = 8
+    sign: Literal["positive", "negative"] = "positive"
+
+    def __post_init__(self) -> None:
+        bits = check_int("AddLogs", "guard_bits", self.guard_bits, 0, 32)
+        object.__setattr__(self, "guard_bits", bits)
+        check_choice("AddLogs", "sign", self.sign, ("positive", "negative"))
+
+
+Product = Multiply | Shift | Lookup | AddLogs
 
 
 # ---------------------------------------------------------------------------------------------
@@ -213,7 +250,7 @@ class Register:
 
 
 def _check_register(
-    step: Narrow | Accumulate | CorrectZeroPoints | Merge | AddBias | AddZeroPoint,
+    step: Narrow | Accumulate | AccumulateLogs | CorrectZeroPoints | Merge | AddBias | AddZeroPoint,
 ) -> None:
     """Validate and normalise the three register fields that the steps share."""
     where = type(step).__name__
@@ -382,7 +419,56 @@ class Accumulate:
         return -(-count // (self.group * self.interleave)) * self.interleave
 
 
-ReduceStep = Narrow | Accumulate
+@dataclass(frozen=True, slots=True)
+class AccumulateLogs:
+    """Sum logarithms approximately: ``log2(2**s + 2**p) ~ max(s, p) + 2**-|floor(s) - floor(p)|``.
+
+    Values are logarithms with `guard_bits` fraction bits, G; a negative value stands for nothing.
+    The sequence is cut into blocks of `group` values (without `group`: one block, also of an empty
+    sequence). An accumulator starts as -1. For a value p, with ``d = |(s >> G) - (p >> G)|``::
+
+        s -> s                              if p < 0
+        s -> p                              if s < 0
+        s -> max(s, p) + (2**G >> d)        else (d > G gives 0)
+
+    and then the range rule, which acts (and sees the number) in the last two cases. The
+    accumulators are passed on, in order.
+
+    Parameters
+    ----------
+    guard_bits : int
+        0..32; the same as in `AddLogs`.
+    bits, overflow, signed
+        See `Register`. SATURATE_HOLD and start values are not offered.
+    group : int, optional
+        Values an accumulator adds before it is passed on; default: all.
+    """
+
+    guard_bits: int = 8
+    bits: int | None = None
+    overflow: Overflow = WRAP
+    group: int | None = None
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        bits = check_int("AccumulateLogs", "guard_bits", self.guard_bits, 0, 32)
+        object.__setattr__(self, "guard_bits", bits)
+        _check_register(self)
+        if self.group is not None:
+            group = check_int("AccumulateLogs", "group", self.group, 1, 2**31 - 1)
+            object.__setattr__(self, "group", group)
+
+    @property
+    def register(self) -> Register:
+        """Width and overflow rule."""
+        return Register(self.bits, self.overflow, self.signed)
+
+    def output_count(self, count: int) -> int:
+        """How many values leave when `count` values enter."""
+        return 1 if self.group is None else -(-count // self.group)
+
+
+ReduceStep = Narrow | Accumulate | AccumulateLogs
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,6 +544,27 @@ class AddZeroPoint:
     def register(self) -> Register:
         """Width and overflow rule."""
         return Register(self.bits, self.overflow, self.signed)
+
+
+@dataclass(frozen=True, slots=True)
+class FromLogs:
+    """From a logarithm with G = `guard_bits` fraction bits to an integer in units of ``2**-G``.
+
+    ``v -> (2**G + v mod 2**G) * 2**(v >> G)``, that is ``2**G * (1 + fraction) * 2**floor``, the
+    straight line between powers of two; a negative v, the logarithm of nothing, gives 0. The call
+    proves that int64 holds the result, or raises.
+
+    Parameters
+    ----------
+    guard_bits : int
+        0..32; the same as in `AddLogs`.
+    """
+
+    guard_bits: int = 8
+
+    def __post_init__(self) -> None:
+        bits = check_int("FromLogs", "guard_bits", self.guard_bits, 0, 32)
+        object.__setattr__(self, "guard_bits", bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -567,6 +674,7 @@ OutputStep = (
     | Narrow
     | Requantize
     | AddZeroPoint
+    | FromLogs
     | Clamp
     | Lookup
     | Thresholds
@@ -587,8 +695,8 @@ class Datapath:
 
     Parameters
     ----------
-    product : Multiply, Shift or Lookup
-    reduce : sequence of Narrow and Accumulate
+    product : Multiply, Shift, Lookup or AddLogs
+    reduce : sequence of Narrow, Accumulate and AccumulateLogs
         Must leave one value for the K of the call.
     output : sequence of output steps
         Applied to each value (after `Merge`: to the merged one), in the order written.
@@ -613,11 +721,14 @@ class Datapath:
     order: Order | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.product, (Multiply, Shift, Lookup)):
-            raise DatapathError(f"product={self.product!r}, allowed: Multiply, Shift, Lookup")
+        if not isinstance(self.product, (Multiply, Shift, Lookup, AddLogs)):
+            raise DatapathError(
+                f"product={self.product!r}, allowed: Multiply, Shift, Lookup, AddLogs"
+            )
         if isinstance(self.product, Lookup) and self.product.table.values.ndim == 1:
             raise DatapathError("product Lookup: table with one axis, allowed: two or three axes")
-        for name, allowed in (("reduce", (Narrow, Accumulate)), ("output", _OUTPUT_STEPS)):
+        steps = (Narrow, Accumulate, AccumulateLogs)
+        for name, allowed in (("reduce", steps), ("output", _OUTPUT_STEPS)):
             object.__setattr__(self, name, _steps(name, getattr(self, name), allowed))
         if len(self.reduce) > 200 or len(self.output) > 50:
             raise DatapathError(
@@ -679,6 +790,7 @@ _OUTPUT_STEPS = (
     Narrow,
     Requantize,
     AddZeroPoint,
+    FromLogs,
     Clamp,
     Lookup,
     Thresholds,

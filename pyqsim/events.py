@@ -51,7 +51,7 @@ class Events:
         The smallest place by (m, n, chain, position of the last term, step), where a chain is a
         plane pair in a scale group, (i, j, g) ascending.
     minimum, maximum : int or None
-        Of the last Accumulate.
+        Of the last Accumulate; where there is none, of the last AccumulateLogs.
     counts : ndarray of int64 or None
         Overflows per output, (M, N), where ``counts=True`` asked for them.
     """

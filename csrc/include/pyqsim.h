@@ -72,17 +72,35 @@ typedef struct {
     const pqs_narrow *spill;
 } pqs_accumulate;
 
-enum pqs_step_kind { PQS_STEP_NARROW = 0, PQS_STEP_ACCUMULATE = 1 };
+/* Approximate sums of blocks of `group` logarithms with guard_bits fraction bits; negative values
+ * stand for nothing, and so does what an accumulator starts from. */
+typedef struct {
+    pqs_register range;
+    size_t group;       /* 0: one block, of any length */
+    int32_t guard_bits; /* 0..32 */
+} pqs_accumulate_logs;
+
+enum pqs_step_kind {
+    PQS_STEP_NARROW = 0,
+    PQS_STEP_ACCUMULATE = 1,
+    PQS_STEP_ACCUMULATE_LOGS = 2
+};
 
 typedef struct {
-    int32_t kind; /* enum pqs_step_kind; the other member is unused */
+    int32_t kind; /* enum pqs_step_kind; the other members are unused */
     pqs_narrow narrow;
     pqs_accumulate accumulate;
+    pqs_accumulate_logs accumulate_logs;
 } pqs_step;
 
 /* ---- products ---------------------------------------------------------------------------- */
 
-enum pqs_product_kind { PQS_PRODUCT_MULTIPLY = 0, PQS_PRODUCT_SHIFT = 1, PQS_PRODUCT_LOOKUP = 2 };
+enum pqs_product_kind {
+    PQS_PRODUCT_MULTIPLY = 0,
+    PQS_PRODUCT_SHIFT = 1,
+    PQS_PRODUCT_LOOKUP = 2,
+    PQS_PRODUCT_ADD_LOGS = 3
+};
 
 enum pqs_shifting { PQS_SHIFTING_A = 1, PQS_SHIFTING_B = 2, PQS_SHIFTING_BOTH = 3 };
 
@@ -99,6 +117,9 @@ typedef struct {
     size_t table_k;
     size_t table_a;
     size_t table_b;
+    /* ADD_LOGS: log2 |a * b| * 2^guard_bits where a * b has the sign asked for, else -1 */
+    int32_t guard_bits; /* 0..32 */
+    int32_t negative;
 } pqs_product;
 
 /* ---- data that come with a call ---------------------------------------------------------- */
@@ -206,7 +227,8 @@ enum pqs_output_kind {
     PQS_OUTPUT_FLOAT_SCALE = 3, /* rint(float(v) * scale) in float32, saturated to int32 */
     PQS_OUTPUT_CLAMP = 4,       /* min(max(v, minimum), maximum) */
     PQS_OUTPUT_LOOKUP = 5,      /* table[v mod table_size], table_size a power of two */
-    PQS_OUTPUT_THRESHOLDS = 6   /* how many of the table_size thresholds t have v >= t */
+    PQS_OUTPUT_THRESHOLDS = 6,  /* how many of the table_size thresholds t have v >= t */
+    PQS_OUTPUT_FROM_LOGS = 7    /* (2^G + v mod 2^G) * 2^(v >> G), G = guard_bits; 0 where v < 0 */
 };
 
 /* What the data's shift s (positive: left) adds to narrow.shift. */
@@ -233,6 +255,7 @@ typedef struct {
     const int64_t *table; /* LOOKUP, THRESHOLDS: at [n * table_n_stride + i] */
     size_t table_size;
     size_t table_n_stride;
+    int32_t guard_bits; /* FROM_LOGS: 0..32 */
 } pqs_output_step;
 
 /* values[chain][m][n], contiguous, are replaced by their output; after a MERGE only chain 0 counts.

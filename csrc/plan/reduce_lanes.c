@@ -41,6 +41,7 @@ static int lower_step(const pqs_step *from, pqs_lane_step *to) {
         *to = (pqs_lane_step){.shift = narrow->shift, .table = narrow->rounding.table};
         return lower_register(&narrow->range, to);
     }
+    if (from->kind != PQS_STEP_ACCUMULATE) return 0;
     const pqs_accumulate *sum = &from->accumulate;
     if (sum->interleave != 1 || sum->spill_count) return 0;
     *to = (pqs_lane_step){.is_accumulate = 1,

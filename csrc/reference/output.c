@@ -120,6 +120,14 @@ static int64_t count_thresholds(const pqs_output_step *step, int64_t value, size
     return (int64_t)count;
 }
 
+/* (2^G + v mod 2^G) * 2^(v >> G): the straight line between powers of two; 0 for nothing */
+static int64_t from_logs(int32_t guard_bits, int64_t value) {
+    if (value < 0) return 0;
+    const int64_t one = INT64_C(1) << guard_bits, exponent = value >> guard_bits;
+    const pqs_wide mantissa = one + (value & (one - 1));
+    return pqs_wrap64(pqs_shift_left(mantissa, exponent < 128 ? (int)exponent : 128));
+}
+
 static int64_t apply(const pqs_output_step *step, int64_t value, size_t chain,
                      const output_value *at) {
     switch (step->kind) {
@@ -128,6 +136,7 @@ static int64_t apply(const pqs_output_step *step, int64_t value, size_t chain,
     case PQS_OUTPUT_NARROW: return narrow(step, value, chain, at);
     case PQS_OUTPUT_FLOAT_SCALE: return float_scale(step, value, at);
     case PQS_OUTPUT_CLAMP: return clamp(step, value);
+    case PQS_OUTPUT_FROM_LOGS: return from_logs(step->guard_bits, value);
     case PQS_OUTPUT_LOOKUP: return step->table[(uint64_t)value & (step->table_size - 1)];
     default: return count_thresholds(step, value, at->n);
     }

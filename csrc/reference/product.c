@@ -1,4 +1,4 @@
-/* The K terms of one output: multiplied, shifted or looked up. */
+/* The K terms of one output: multiplied, shifted, looked up or added as logarithms. */
 #include "reference/reference.h"
 
 static uint64_t magnitude(int64_t v) { return v < 0 ? 0 - (uint64_t)v : (uint64_t)v; }
@@ -41,6 +41,13 @@ static int64_t shift_term(const pqs_product *product, int64_t a, int64_t b, pqs_
     return pqs_wrap64(product->sign_before || s > 0 ? sum : pqs_negate(sum));
 }
 
+/* (e_a + e_b) * 2^G for a = +-2^e_a, b = +-2^e_b with the sign asked for; else -1, nothing */
+static int64_t log_term(const pqs_product *product, int64_t a, int64_t b) {
+    if (a == 0 || b == 0 || ((a < 0) != (b < 0)) != (product->negative != 0)) return -1;
+    const int64_t exponent = lowest_bit(magnitude(a)) + lowest_bit(magnitude(b));
+    return exponent << product->guard_bits;
+}
+
 /* terms[slot] for one row of a and one column of b; a hole is exactly 0. */
 void pqs_products(const pqs_product *product, size_t slots, const int64_t *order,
                   const int64_t *a, const int64_t *b, int64_t a_zero_point, int64_t b_zero_point,
@@ -58,6 +65,8 @@ void pqs_products(const pqs_product *product, size_t slots, const int64_t *order
         } else if (product->kind == PQS_PRODUCT_SHIFT) {
             const pqs_draw draw = {(int64_t)slot, n, m, PQS_PRODUCT_TAG};
             terms[slot] = shift_term(product, x, y, draw);
+        } else if (product->kind == PQS_PRODUCT_ADD_LOGS) {
+            terms[slot] = log_term(product, x, y);
         } else {
             const size_t layer = product->table_k ? (size_t)k * product->table_a : 0;
             terms[slot] = product->table[(layer + (size_t)x) * product->table_b + (size_t)y];

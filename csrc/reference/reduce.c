@@ -3,9 +3,15 @@
 
 #include <string.h>
 
+/* How a summing step cuts its sequence. */
+static pqs_accumulate blocks_of(const pqs_step *step) {
+    const int logs = step->kind == PQS_STEP_ACCUMULATE_LOGS;
+    return logs ? pqs_log_blocks(&step->accumulate_logs) : step->accumulate;
+}
+
 static size_t step_output_count(const pqs_step *step, size_t count) {
-    const int sums = step->kind == PQS_STEP_ACCUMULATE;
-    return sums ? pqs_accumulate_count(&step->accumulate, count) : count;
+    const pqs_accumulate blocks = blocks_of(step);
+    return step->kind == PQS_STEP_NARROW ? count : pqs_accumulate_count(&blocks, count);
 }
 
 /* Scratch: two buffers of `longest` values, `longest` held flags, then every step's positions. */
@@ -44,7 +50,8 @@ static void fill_positions(const pqs_step *steps, size_t step_count, size_t slot
         if (steps[i].kind == PQS_STEP_NARROW) {
             memcpy(positions, buffer, count * sizeof *positions);
         } else {
-            pqs_accumulate_positions(&steps[i].accumulate, count, buffer, positions, other);
+            const pqs_accumulate blocks = blocks_of(&steps[i]);
+            pqs_accumulate_positions(&blocks, count, buffer, positions, other);
             int64_t *const swap = buffer;
             buffer = other;
             other = swap;
@@ -125,8 +132,13 @@ int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_co
                         pqs_narrow_value(&steps[s].narrow, range, values[j], draw, &observer);
                 }
             } else {
-                pqs_accumulate_values(&steps[s].accumulate, count, values, position, start, tag,
-                                      next, held, &observer);
+                if (steps[s].kind == PQS_STEP_ACCUMULATE) {
+                    pqs_accumulate_values(&steps[s].accumulate, count, values, position, start, tag,
+                                          next, held, &observer);
+                } else {
+                    pqs_accumulate_log_values(&steps[s].accumulate_logs, count, values, position,
+                                              next, &observer);
+                }
                 int64_t *const swap = values;
                 values = next;
                 next = swap;

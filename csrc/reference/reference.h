@@ -64,6 +64,11 @@ void pqs_accumulate_values(const pqs_accumulate *step, size_t count, const int64
 void pqs_accumulate_positions(const pqs_accumulate *step, size_t count, const int64_t *values,
                               int64_t *position, int64_t *out);
 
+pqs_accumulate pqs_log_blocks(const pqs_accumulate_logs *step);
+void pqs_accumulate_log_values(const pqs_accumulate_logs *step, size_t count,
+                               const int64_t *values, const int64_t *position, int64_t *out,
+                               pqs_observer *observer);
+
 void pqs_products(const pqs_product *product, size_t slots, const int64_t *order,
                   const int64_t *a, const int64_t *b, int64_t a_zero_point, int64_t b_zero_point,
                   int64_t m, int64_t n, int64_t *terms);

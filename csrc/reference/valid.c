@@ -36,14 +36,21 @@ static int accumulate_is_valid(const pqs_accumulate *step) {
     return 1;
 }
 
+static int step_is_valid(const pqs_step *step) {
+    switch (step->kind) {
+    case PQS_STEP_NARROW: return pqs_narrow_is_valid(&step->narrow);
+    case PQS_STEP_ACCUMULATE: return accumulate_is_valid(&step->accumulate);
+    case PQS_STEP_ACCUMULATE_LOGS:
+        return pqs_register_is_valid(&step->accumulate_logs.range) &&
+               step->accumulate_logs.group <= INT32_MAX &&
+               between(step->accumulate_logs.guard_bits, 0, 32);
+    default: return 0;
+    }
+}
+
 int pqs_steps_are_valid(const pqs_step *steps, size_t step_count) {
     for (size_t i = 0; i < step_count; i++) {
-        const pqs_step *step = &steps[i];
-        if (step->kind == PQS_STEP_NARROW) {
-            if (!pqs_narrow_is_valid(&step->narrow)) return 0;
-        } else if (step->kind != PQS_STEP_ACCUMULATE || !accumulate_is_valid(&step->accumulate)) {
-            return 0;
-        }
+        if (!step_is_valid(&steps[i])) return 0;
     }
     return step_count <= 200;
 }
@@ -55,6 +62,7 @@ int pqs_product_is_valid(const pqs_product *product) {
         return between(product->shifting, PQS_SHIFTING_A, PQS_SHIFTING_BOTH) &&
                between(product->drop, 0, 64) &&
                rounding_is_valid(&product->rounding, 1, product->drop);
+    case PQS_PRODUCT_ADD_LOGS: return between(product->guard_bits, 0, 32);
     case PQS_PRODUCT_LOOKUP: return product->table && product->table_a && product->table_b;
     default: return 0;
     }
@@ -74,6 +82,7 @@ int pqs_output_step_is_valid(const pqs_output_step *step) {
     case PQS_OUTPUT_CLAMP: return step->minimum <= step->maximum;
     case PQS_OUTPUT_LOOKUP:
         return step->table && step->table_size && !(step->table_size & (step->table_size - 1));
+    case PQS_OUTPUT_FROM_LOGS: return between(step->guard_bits, 0, 32);
     case PQS_OUTPUT_THRESHOLDS: return step->table || !step->table_size;
     default: return 0;
     }

@@ -1,6 +1,7 @@
 """How scales and zero points are found from data, and real numbers become quantized tensors."""
 
+from pyqsim.calibration.calibrator import Calibrator
 from pyqsim.calibration.quantize import quantize
 from pyqsim.calibration.scale import fit_scale
 
-__all__ = ["fit_scale", "quantize"]
+__all__ = ["Calibrator", "fit_scale", "quantize"]

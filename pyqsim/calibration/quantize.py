@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import numpy.typing as npt
 
+from pyqsim.calibration.bit_planes import fit_bit_planes
+from pyqsim.calibration.piecewise_linear import fit_piecewise_linear
 from pyqsim.calibration.scale import fit_scale
+from pyqsim.calibration.scale_rule import Integers, Reals
 from pyqsim.errors import ModeError, QuantizationError
+from pyqsim.formats import BitPlanes, PiecewiseLinear
 from pyqsim.formats.base import Format, check_format, real_array
 from pyqsim.modes import Rounding
 from pyqsim.tensor import Granularity, QTensor
 
 __all__ = ["quantize"]
 
+#: Formats with a fit of their own: rows (parameters, elements) to scales (planes, parameters).
+_OWN_FITS: dict[type[Format], Callable[..., Reals]] = {
+    BitPlanes: fit_bit_planes,
+    PiecewiseLinear: fit_piecewise_linear,
+}
+
 
 def quantize(
     x: npt.ArrayLike,
     fmt: Format,
     axis: int | None = None,
-    method: str = "max",
+    method: str | None = None,
     rounding: Rounding | str | None = None,
     *,
     scale: npt.ArrayLike | None = None,
     zero_point: npt.ArrayLike | None = None,
     group: int | None = None,
     group_axis: int = 0,
-    symmetric: bool | None = None,
-    percentile: float = 99.9,
+    **options: Any,
 ) -> QTensor:
     """Quantize real numbers.
 
@@ -36,20 +49,24 @@ def quantize(
     fmt : Format
     axis : int, optional
         One scale a channel, channels along this axis.
-    method : {"max", "percentile"}
-        How the scale is fitted; see `pyqsim.calibration.fit_scale`.
+    method : str, optional
+        How the scale is fitted: "max" (the default), "minmax", "percentile", "top_k_median",
+        "mse", "kl", "aciq_gauss", "aciq_laplace", "mean_abs"; see
+        `pyqsim.calibration.fit_scale`. `PiecewiseLinear` and `BitPlanes` have methods of their
+        own; see `pyqsim.calibration.piecewise_linear` and `pyqsim.calibration.bit_planes`.
     rounding : Rounding or str, optional
         Default: the format's own. `Affine` takes every deterministic rule ("half_even" by
-        default); `PowerOfTwo` and `APoT` take "half_toward_zero" (default) and "half_away";
-        `LogQuant` takes none, its rule is its `log_rounding`.
+        default); formats that encode to the nearest level take "half_toward_zero" (default) and
+        "half_away"; the others take none but their own, see there.
     scale : array_like of float, optional
         Given, not fitted; shapes as in `pyqsim.tensor.QTensor`.
     zero_point : array_like of int, optional
         Only with `scale`; default 0.
     group, group_axis : int, optional
         One scale for every `group` elements along `group_axis`.
-    symmetric, percentile
-        Of the fit; see `pyqsim.calibration.fit_scale`.
+    **options
+        Of the fit: `symmetric`, `power_of_two`, `percentile`, `top_k`, `bins`, `grid`, or those
+        of the format's own fit.
 
     Returns
     -------
@@ -61,12 +78,14 @@ def quantize(
         For NaN or infinity (the first index and value), scales or zero points out of range, a
         `zero_point` without `scale`, a format that is made from codes.
     ModeError
-        For a rounding the format does not take, an unknown method, `symmetric` with `scale`.
+        For a rounding the format does not take, an unknown method, options with `scale`.
     OperandError
         For complex numbers, objects and other things that are not real numbers; an `fmt` that is
         no format.
     ShapeError
         For axes and scales that do not meet `x`.
+    TypeError
+        For an option that the fit does not have.
 
     Notes
     -----
@@ -79,27 +98,49 @@ def quantize(
     >>> q.codes
     array([[-127,   64],
            [  32,  127]], dtype=int8)
+    >>> float(quantize([0.305, -1.0], Affine(8), method="mse", power_of_two=True).scale)
+    0.0078125
     """
     check_format(fmt)
     reals = real_array("x", x)
-    if scale is None:
-        if zero_point is not None:
-            raise QuantizationError(f"zero_point={zero_point!r}, allowed: only with scale=")
-        scale, zero_point = fit_scale(
-            reals,
-            fmt,
-            axis,
-            method,
-            group=group,
-            group_axis=group_axis,
-            symmetric=symmetric,
-            percentile=percentile,
-        )
-    elif symmetric is not None:
-        raise ModeError(f"symmetric={symmetric!r}, allowed: None where the scale is given")
-    elif zero_point is None:
-        zero_point = 0
     granularity = Granularity(reals.shape, axis, group, group_axis)
+    if scale is not None:
+        _refuse_options(options)
+        zero_point = 0 if zero_point is None else zero_point
+    elif zero_point is not None:
+        raise QuantizationError(f"zero_point={zero_point!r}, allowed: only with scale=")
+    elif type(fmt) in _OWN_FITS:
+        scale, zero_point = _own_fit(reals, fmt, granularity, method, options)
+    else:
+        scale, zero_point = fit_scale(
+            reals, fmt, axis, method or "max", group=group, group_axis=group_axis, **options
+        )
     scales, zero_points = granularity.parameters(fmt, scale, zero_point)
-    codes = fmt.encode(reals, granularity.spread(scales), granularity.spread(zero_points), rounding)
+    codes = fmt.encode(
+        reals, _spread(scales, fmt, granularity), granularity.spread(zero_points), rounding
+    )
     return QTensor(codes, fmt, scales, zero_points, axis, group, group_axis)
+
+
+def _refuse_options(options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ModeError(f"{name}={value!r}, allowed: None where the scale is given")
+
+
+def _own_fit(
+    reals: Reals, fmt: Format, granularity: Granularity, method: str | None, options: dict[str, Any]
+) -> tuple[Reals, Integers]:
+    """Scales of all planes, in the layout of `QTensor`; zero points 0."""
+    named = options if method is None else {**options, "method": method}
+    fits = [_OWN_FITS[type(fmt)](rows, fmt, **named) for rows in granularity.rows(reals)]
+    planes = (fmt.planes,) if fmt.planes > 1 else ()
+    scale = np.concatenate(fits, axis=1).reshape((*planes, *granularity.parameter_shape))
+    return scale, np.zeros(granularity.parameter_shape, dtype=np.int64)
+
+
+def _spread(scales: Reals, fmt: Format, granularity: Granularity) -> Reals:
+    """Scales that broadcast to the array, behind the plane axis where there is one."""
+    if fmt.planes == 1:
+        return granularity.spread(scales)
+    return np.stack([granularity.spread(plane) for plane in scales])

@@ -7,12 +7,18 @@ import sys
 from collections.abc import Sequence
 
 from pyqsim import __version__
-from pyqsim.cli import demo, info
+from pyqsim.cli import accuracy, compare, demo, formats, info
 from pyqsim.errors import PyqsimError
 
 __all__ = ["main"]
 
-_COMMANDS = {"demo": demo, "info": info}
+_COMMANDS = {
+    "demo": demo,
+    "formats": formats,
+    "compare": compare,
+    "accuracy": accuracy,
+    "info": info,
+}
 
 _DESCRIPTION = "Bit-exact integer inference, with every rounding and overflow accounted for."
 _EXAMPLES = """\
@@ -20,6 +26,10 @@ examples:
   pyqsim demo                      two networks, five weight formats, six datapaths: what survives?
   pyqsim demo --quick              a shorter one, in seconds
   pyqsim demo --json report.json   everything it found, for programs
+  pyqsim formats                   the number formats, and how wide their sums get
+  pyqsim formats APoT --bits 4     one format and its levels; --plot FILE draws them
+  pyqsim compare --bits 3           which format holds weights best; or compare FILE.npy
+  pyqsim accuracy                  digits right per weight format and width
   pyqsim info                      what is installed here
   pyqsim COMMAND --help            the options of a command
 

@@ -15,9 +15,18 @@ from pyqsim.cli.spot_check import SpotCheck, spot_check
 from pyqsim.data import Digits, FloatNetwork, float_network
 from pyqsim.data.float_forward import forward
 from pyqsim.formats import Affine, APoT, Format, LogQuant, PowerOfTwo
+from pyqsim.formats.catalogue import NETWORK_FAMILIES
 from pyqsim.model import MACHINES, Machine, Result, quantize_network, run
 
-__all__ = ["FORMATS", "NETWORKS", "CellReport", "FirstOverflow", "NetworkReport", "measure"]
+__all__ = [
+    "ALL_FORMATS",
+    "FORMATS",
+    "NETWORKS",
+    "CellReport",
+    "FirstOverflow",
+    "NetworkReport",
+    "measure",
+]
 
 NetworkName = Literal["mlp", "cnn"]
 
@@ -29,6 +38,13 @@ FORMATS: dict[str, Format] = {
     "log 4-bit": LogQuant(3, signed=True),
     "PoT 4-bit": PowerOfTwo(4),
     "APoT 4-bit": APoT(4),
+}
+#: Those and all others that a network takes: one plane, zero points of 0, at most 4 bits.
+ALL_FORMATS: dict[str, Format] = FORMATS | {
+    f"{one.name} {bits}-bit": one.of_bits(bits)
+    for one in NETWORK_FAMILIES
+    for bits in one.usual
+    if bits <= 4 and one.of_bits(bits) not in FORMATS.values()
 }
 
 
@@ -130,7 +146,7 @@ def measure(
     ----------
     networks : sequence of {"mlp", "cnn"}
     formats : sequence of str
-        Keys of `FORMATS`.
+        Keys of `ALL_FORMATS`.
     digits : Digits
     count : int
         How many test digits.
@@ -162,7 +178,7 @@ def _cell(
     float_logits: npt.NDArray[np.float64],
     threads: int | None,
 ) -> CellReport:
-    weight_format = FORMATS[format_name]
+    weight_format = ALL_FORMATS[format_name]
     quantized = quantize_network(network, weight_format, machine)
     began = time.perf_counter()
     result = run(quantized, quantized.input.tensor(images), threads=threads)

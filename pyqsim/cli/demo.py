@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pyqsim.cli.cells import FORMATS, NETWORKS, CellReport, NetworkReport, measure
+from pyqsim.cli.cells import ALL_FORMATS, FORMATS, NETWORKS, CellReport, NetworkReport, measure
+from pyqsim.cli.extras import need
 from pyqsim.cli.info import facts
 from pyqsim.cli.json_file import check_writable, write_json
+from pyqsim.cli.options import int_in
 from pyqsim.data import digits
-from pyqsim.errors import PyqsimError
 from pyqsim.model import MACHINES
 
 __all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
@@ -32,41 +32,43 @@ _QUICK_DIGITS = 200
 _QUICK_FORMATS = ("int8", "log 4-bit", "APoT 4-bit")
 
 
-class MissingExtraError(PyqsimError, ImportError):
-    """An optional package that a command needs is not installed."""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--quick",
         action="store_true",
         help=f"{_QUICK_DIGITS} test digits; of the formats {', '.join(_QUICK_FORMATS)}",
     )
+    which.add_argument(
+        "--all-formats",
+        action="store_true",
+        help=f"{len(ALL_FORMATS)} formats of up to 4 bits, and int8; see 'pyqsim formats'",
+    )
     parser.add_argument(
         "--digits",
-        type=_digit_count,
+        type=int_in(1, _TEST_DIGITS),
         metavar="N",
         help=f"the first N test digits (default: all {_TEST_DIGITS}, {_QUICK_DIGITS} with --quick)",
     )
     parser.add_argument(
         "--network", choices=(*NETWORKS, "both"), default="both", help="default: both"
     )
-    parser.add_argument("--threads", type=_thread_count, metavar="N", help="default: all cores")
+    parser.add_argument("--threads", type=int_in(1, 1024), metavar="N", help="default: all cores")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure every cell, print the table, write the file."""
-    if find_spec("rich") is None:
-        raise MissingExtraError("the demo's table needs rich: pip install 'pyqsim[cli]'")
+    need("rich", "cli", "the demo's table")
     from pyqsim.cli.demo_view import DemoView
 
     if options.json is not None:
         check_writable(options.json)
     began = time.perf_counter()
     networks = NETWORKS if options.network == "both" else (options.network,)
-    formats = _QUICK_FORMATS if options.quick else tuple(FORMATS)
+    formats = tuple(ALL_FORMATS if options.all_formats else FORMATS)
+    formats = _QUICK_FORMATS if options.quick else formats
     count = options.digits or (_QUICK_DIGITS if options.quick else _TEST_DIGITS)
     view = DemoView(count)
     reports = []
@@ -107,18 +109,3 @@ def _threads_in_words(threads: int | None) -> str:
 
 def _cells(reports: Sequence[NetworkReport | CellReport]) -> list[CellReport]:
     return [report for report in reports if isinstance(report, CellReport)]
-
-
-def _int_in(low: int, high: int) -> Callable[[str], int]:
-    """Parse an argument that is an int in ``low..high``."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
-            raise argparse.ArgumentTypeError(f"{text!r}, allowed: {low}..{high}")
-        return int(text)
-
-    return parse
-
-
-_digit_count = _int_in(1, _TEST_DIGITS)
-_thread_count = _int_in(1, 1024)

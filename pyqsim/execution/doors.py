@@ -7,10 +7,12 @@ import numpy.typing as npt
 
 from pyqsim.datapath import (
     Accumulate,
+    AddLogs,
     CorrectZeroPoints,
     Datapath,
     Lookup,
     Multiply,
+    Narrow,
     Shift,
     is_nest,
 )
@@ -52,12 +54,26 @@ def _check_product(datapath: Datapath, a: Operand, b: Operand) -> None:
         )
     if isinstance(product, Lookup):
         _check_lookup(product, a, b)
+    if isinstance(product, AddLogs):
+        _check_logs(datapath, a, b)
     corrected = any(isinstance(step, CorrectZeroPoints) for step in datapath.output)
     folds = datapath.product == Multiply("fold")
     if folds and not corrected and (a.has_zero_points or b.has_zero_points):
         raise DatapathError(
             "Multiply('fold') with zero points: CorrectZeroPoints missing in output"
         )
+
+
+def _check_logs(datapath: Datapath, a: Operand, b: Operand) -> None:
+    """Both operands are 0 or +-2**e, and the order has no holes: 0 is the logarithm of 1."""
+    for name, operand in (("a", a), ("b", b)):
+        if not operand.shifts or not operand.has_one_power:
+            raise DatapathError(
+                f"product AddLogs: operand {name}, allowed: formats whose integers are 0 or "
+                "+-2**e (LogQuant, PowerOfTwo)"
+            )
+    if datapath.order is not None and -1 in datapath.order:
+        raise DatapathError("order: has holes, allowed: none with the product AddLogs")
 
 
 def _check_reduce(datapath: Datapath, order: Ints | None, k: int) -> None:
@@ -74,7 +90,7 @@ def _check_reduce(datapath: Datapath, order: Ints | None, k: int) -> None:
             raise DatapathError(f"order: names {real} ks, allowed: each of 0..{k - 1} once")
         count = len(order)
     for step in datapath.reduce:
-        count = step.output_count(count) if isinstance(step, Accumulate) else count
+        count = count if isinstance(step, Narrow) else step.output_count(count)
         if count > _LARGEST_SIZE:
             raise DatapathError(f"reduce: {count} values, allowed: at most {_LARGEST_SIZE}")
     if count != 1:

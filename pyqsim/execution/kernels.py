@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyqsim import bounds
 from pyqsim.bounds import ZERO, Interval
-from pyqsim.datapath import Accumulate, ReduceStep
+from pyqsim.datapath import Accumulate, Narrow, ReduceStep
 
 __all__ = ["ISAS", "KERNELS", "LANES_ROWS", "why_not_int32"]
 
@@ -37,8 +37,9 @@ def why_not_int32(
     value, count = term, slots
     for number, step in enumerate(steps):
         held = bounds.reduce((step,), value, count, bias)
-        if isinstance(step, Accumulate):
-            start = bias.hull(ZERO) if step.start == "bias" else ZERO
+        if not isinstance(step, Narrow):
+            biased = isinstance(step, Accumulate) and step.start == "bias"
+            start = bias.hull(ZERO) if biased else ZERO
             sums = bounds.add(held.hull(start), value)
             if not sums.hull(held).fits(_WORD):
                 return f"a sum of reduce step {number} may reach {sums.low}..{sums.high}"

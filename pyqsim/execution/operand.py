@@ -86,6 +86,12 @@ class Operand:
         return Interval(int(zero_points.min()), int(zero_points.max()))
 
     @property
+    def has_one_power(self) -> bool:
+        """Whether every integer of the format is 0 or +-2**e."""
+        magnitudes = np.abs(np.zeros(1, np.int64) if self.tables is None else self.tables)
+        return self.tables is not None and not (magnitudes & (magnitudes - 1)).any()
+
+    @property
     def has_zero_points(self) -> bool:
         """Whether any zero point is not 0."""
         return self.zero_points is not None and bool(self.zero_points.any())

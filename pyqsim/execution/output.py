@@ -19,6 +19,7 @@ from pyqsim.datapath import (
     Clamp,
     CorrectZeroPoints,
     Datapath,
+    FromLogs,
     Lookup,
     Merge,
     Narrow,
@@ -88,6 +89,9 @@ class OutputPipeline:
         elif isinstance(step, Clamp):
             self.ops.append(OutputOp("clamp", index, minimum=step.min, maximum=step.max))
             self._each(lambda v: Interval(_clip(v.low, step), _clip(v.high, step)))
+        elif isinstance(step, FromLogs):
+            self.ops.append(OutputOp("from_logs", index, guard_bits=step.guard_bits))
+            self._each(lambda value: bounds.from_logs(step, value, where))
         elif isinstance(step, Lookup):
             self._lookup(index, step, where)
         else:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim._native import RawEvents, RawPlace
-from pyqsim.datapath import Accumulate, Datapath
+from pyqsim.datapath import Accumulate, AccumulateLogs, Datapath
 from pyqsim.errors import OverflowTrap
 from pyqsim.events import Events, Place, StepEvents
 
@@ -98,8 +98,9 @@ def collect_events(
     )
     sums = [
         events
+        for kind in (AccumulateLogs, Accumulate)
         for step, events in zip(datapath.reduce, steps, strict=True)
-        if isinstance(step, Accumulate)
+        if isinstance(step, kind)
     ]
     overall = min((first for first in firsts if first is not None), default=None)
     return Events(

@@ -32,6 +32,12 @@ class APoT(NearestMagnitude):
     linear domain; a tie goes to the smaller magnitude (HALF_TOWARD_ZERO, the default) or to the
     larger one (HALF_AWAY).
 
+    Hardware that truncates every term, ``sum of s * ((x << G) >> e)`` over the addends
+    ``2**-e`` with G guard bits, is the product ``Shift(drop=F - G)`` on the codes as they are:
+    with ``E = F - e``, both are ``floor(x * 2**E / 2**(F - G))``. Its accumulator counts in units
+    of ``scale * 2**-G``; G = F is exact. (``Shift(drop=F)`` on operands scaled by ``2**G`` is the
+    same.)
+
     Parameters
     ----------
     bits : int

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.checks import check_int
+from pyqsim.checks import check_bool, check_int
 from pyqsim.errors import DatapathError, QuantizationError
 from pyqsim.formats.base import N_LIMIT, Format
 from pyqsim.modes import Rounding
@@ -61,6 +61,102 @@ class Planes(Format):
                 "table, all of one length, a power of two in 2..65536"
             )
 
+    @classmethod
+    def digits(cls, bits: int, width: int, signed: bool = True) -> Self:
+        """Digits of an integer, one plane each, as hardware with narrow multipliers takes them.
+
+        Parameters
+        ----------
+        bits : int
+            1..16, of the integer; it is stored as its bit pattern.
+        width : int
+            1..bits, of a digit. The top digit has the bits that are left.
+        signed : bool
+            Whether the integer is two's complement; its top digit then is, too. All other digits
+            are 0..2**width - 1.
+
+        Returns
+        -------
+        Planes
+            Plane j is digit j, digit 0 the least significant one:
+            ``sum over j of 2**(width*j) * N_j`` is the integer.
+
+        Raises
+        ------
+        DatapathError
+            For numbers outside these ranges.
+
+        Examples
+        --------
+        The scales of the planes are those of the integer times ``2**(width*j)``, and so are the
+        multipliers by which `pyqsim.Merge` makes the exact product of both integers:
+
+        >>> import pyqsim as qs
+        >>> fmt = Planes.digits(8, 4)
+        >>> fmt.decode(np.array([-100 & 255]))      # -100 = 12 - 7 * 16
+        array([[12],
+               [-7]])
+        >>> a = qs.QTensor([[-100 & 255, 77]], fmt, scale=[0.5, 0.5 * 16])
+        >>> b = qs.QTensor([[3], [200]], Planes.digits(8, 4, signed=False), scale=[1, 16])
+        >>> weight = 16 ** np.arange(2)
+        >>> merge = np.multiply.outer(weight, weight)[:, :, None, None, None]
+        >>> qs.matmul(a, b, qs.Datapath(output=(qs.Merge(),)), merge=merge)
+        array([[15100]])
+        >>> -100 * 3 + 77 * 200
+        15100
+        """
+        bits = check_int("Planes.digits", "bits", bits, 1, 16)
+        width = check_int("Planes.digits", "width", width, 1, bits)
+        patterns = np.arange(1 << bits)
+        integers = (
+            _two_s_complement(bits) if check_bool("Planes.digits", "signed", signed) else patterns
+        )
+        shifts = range(0, bits, width)
+        lower = [patterns >> shift & ((1 << width) - 1) for shift in shifts[:-1]]
+        return cls([*(digit.tolist() for digit in lower), (integers >> shifts[-1]).tolist()])
+
+    @classmethod
+    def split(cls, threshold: int, bits: int = 8, signed: bool = True) -> Self:
+        """Small numbers in one plane, outliers in another, as mixed-precision kernels take them.
+
+        Parameters
+        ----------
+        threshold : int
+            >= 0. Plane 0 is the integer where its magnitude is at most this, else 0; plane 1 the
+            integer where it is larger, else 0.
+        bits : int
+            1..16, of the integer; it is stored as its bit pattern.
+        signed : bool
+            Whether the integer is two's complement.
+
+        Returns
+        -------
+        Planes
+            Both planes have the scale of the integer, and all multipliers by which
+            `pyqsim.Merge` makes the exact product are 1, its default.
+
+        Raises
+        ------
+        DatapathError
+            For numbers outside these ranges.
+
+        Examples
+        --------
+        >>> import pyqsim as qs
+        >>> a = qs.QTensor([[3, 100, -7 & 255]], Planes.split(15))
+        >>> b = [[1], [2], [3]]
+        >>> qs.matmul(a, b, qs.Datapath())[:, 0, 0]      # 3 - 21, 200
+        array([-18, 200])
+        >>> qs.matmul(a, b, qs.Datapath(output=(qs.Merge(),)))
+        array([[182]])
+        """
+        bits = check_int("Planes.split", "bits", bits, 1, 16)
+        threshold = check_int("Planes.split", "threshold", threshold, 0, 2**16)
+        signed = check_bool("Planes.split", "signed", signed)
+        integers = _two_s_complement(bits) if signed else np.arange(1 << bits)
+        small = np.where(np.abs(integers) <= threshold, integers, 0)
+        return cls([small.tolist(), (integers - small).tolist()])
+
     def __str__(self) -> str:
         return f"Planes of {self.planes} x {1 << self.code_bits} integers"
 
@@ -95,3 +191,9 @@ class Planes(Format):
             f"x of shape {x.shape} in {self} with scale {scale} and rounding={rounding!r}, "
             "allowed: QTensor(codes, ...): this format is made from codes"
         )
+
+
+def _two_s_complement(bits: int) -> npt.NDArray[np.int64]:
+    """The integer of every bit pattern."""
+    patterns = np.arange(1 << bits, dtype=np.int64)
+    return patterns - (patterns >> (bits - 1) << bits)

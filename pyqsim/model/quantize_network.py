@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,19 @@ from pyqsim.requantize import DoubleRounding
 
 __all__ = ["quantize_network"]
 
+T = TypeVar("T", Format, Machine)
+
 _ACTIVATION = Affine(8, signed=False)
 _SCHEME = DoubleRounding()
 _BIAS_BITS = 32
 _NAMES = {"conv2d": "conv", "linear": "linear", "max_pool": "pool", "flatten": "flatten"}
 
 
-def quantize_network(network: FloatNetwork, weight_format: Format, machine: Machine) -> Network:
+def quantize_network(
+    network: FloatNetwork,
+    weight_format: Format | Sequence[Format],
+    machine: Machine | Sequence[Machine],
+) -> Network:
     """Quantize a float network, as integer runtimes do it after training.
 
     Activations are 8-bit unsigned with zero point 0. A hidden layer ends with AddBias(32),
@@ -37,10 +44,11 @@ def quantize_network(network: FloatNetwork, weight_format: Format, machine: Mach
     ----------
     network : FloatNetwork
         Hidden layers with weights end with a ReLU; the last one has none.
-    weight_format : Format
-        One plane; every output channel has a scale of its own (method "max").
-    machine : Machine
-        Every layer's datapath.
+    weight_format : Format, or sequence of Format
+        Of all layers with weights, or one for each of them in their order. One plane; every output
+        channel has a scale of its own (method "max").
+    machine : Machine, or sequence of Machine
+        Every layer's datapath, likewise.
 
     Returns
     -------
@@ -50,8 +58,9 @@ def quantize_network(network: FloatNetwork, weight_format: Format, machine: Mach
     Raises
     ------
     QuantizationError
-        For a format of several planes, a hidden layer without ReLU, weights or ranges that cannot
-        be quantized, a bias that leaves 32 bits.
+        For a format of several planes, another number of formats or machines than of layers with
+        weights, a hidden layer without ReLU, weights or ranges that cannot be quantized, a bias
+        that leaves 32 bits.
 
     Notes
     -----
@@ -74,8 +83,9 @@ def quantize_network(network: FloatNetwork, weight_format: Format, machine: Mach
     >>> run(net, net.input.tensor(digits().test_x[:20, :, :, None])).logits.shape
     (20, 10)
     """
-    if weight_format.planes > 1:
-        raise QuantizationError(f"weight_format={weight_format}, allowed: a format of one plane")
+    weighted = sum(layer.weight is not None for layer in network.layers)
+    formats = iter(_one_a_layer("weight_format", weight_format, weighted))
+    machines = iter(_one_a_layer("machine", machine, weighted))
     encoding = given = Encoding(_ACTIVATION, 1 / _ACTIVATION.code_max)
     layers: list[Layer] = []
     for number, layer in enumerate(network.layers):
@@ -88,9 +98,21 @@ def quantize_network(network: FloatNetwork, weight_format: Format, machine: Mach
         else:
             last = number == len(network.layers) - 1
             output = None if last else _output_encoding(name, layer)
-            layers.append(_dot_product(name, layer, encoding, output, weight_format, machine))
+            own = next(formats), next(machines)
+            layers.append(_dot_product(name, layer, encoding, output, *own))
             encoding = output or encoding
     return Network(network.name, given, tuple(layers))
+
+
+def _one_a_layer(name: str, given: T | Sequence[T], layers: int) -> list[T]:
+    """What every layer with weights has: the same, or its own."""
+    found = list(given) if isinstance(given, Sequence) else [given] * layers
+    if len(found) != layers:
+        raise QuantizationError(f"{len(found)} of {name}, allowed: 1 or {layers}, one a layer")
+    for one in found:
+        if isinstance(one, Format) and one.planes > 1:
+            raise QuantizationError(f"weight_format={one}, allowed: a format of one plane")
+    return found
 
 
 def _output_encoding(name: str, layer: FloatLayer) -> Encoding:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from pyqsim.cli import main
+from pyqsim.cli.cells import ALL_FORMATS
 from pyqsim.model import MACHINES
 from pyqsim.testing import oracle
 
@@ -127,3 +128,20 @@ def test_a_terminal_has_colours_and_the_columns_that_fit(
     assert ("first overflow  " in shown) == first_overflow
     assert "tree of 16, 20-bit saturating " in shown
     assert "…" not in shown
+
+
+def test_all_formats(tmp_path, monkeypatch):
+    monkeypatch.setattr("pyqsim.cli.cells.MACHINES", MACHINES[-1:])  # enough; all take seconds
+    path = tmp_path / "report.json"
+    options = ["--all-formats", "--digits", "2", "--network", "mlp", "--json", str(path)]
+    assert main(["demo", *options]) == 0
+    cells = json.loads(path.read_text())["cells"]
+    assert {cell["format"] for cell in cells} == set(ALL_FORMATS)
+    assert {str(fmt) for fmt in ALL_FORMATS.values()} == {cell["weight_format"] for cell in cells}
+    assert {"Ternary 2-bit", "Codebook 4-bit", "PowerOfTwo-inq 4-bit"} <= set(ALL_FORMATS)
+    assert not [fmt for fmt in ALL_FORMATS.values() if fmt.planes > 1]
+
+
+def test_all_formats_and_quick_exclude_each_other():
+    with pytest.raises(SystemExit):
+        main(["demo", "--all-formats", "--quick"])

@@ -9,6 +9,7 @@ from formats import fraction_encoders as exact
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pyqsim as qs
 from pyqsim.errors import DatapathError, ModeError
 from pyqsim.formats import APoT
 
@@ -129,6 +130,37 @@ def test_levels_wider_than_a_double(x, scale):
 
 def test_unsigned_takes_negative_numbers_as_zero():
     assert APoT(4, signed=False).encode([-1.0, -1e-9, -0.0]).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("bits", [4, 5])
+@pytest.mark.parametrize("guard_bits", range(5))
+def test_terms_truncated_with_guard_bits(bits, guard_bits):
+    """sum of s * ((x << G) >> e), every code and every int8 x, is Shift(drop=F - G)."""
+    fmt = APoT(bits)
+    fields, frac_bits, _ = TABLES[bits - 1]
+    x, codes = np.arange(-128, 128), np.arange(2**bits)
+    expected = [
+        [truncated_product(int(v), int(c), fields, frac_bits, bits, guard_bits) for c in codes]
+        for v in x
+    ]
+    weights = qs.QTensor(codes[None, :], fmt)
+    as_is = qs.Datapath(product=qs.Shift(drop=frac_bits - guard_bits))
+    assert qs.matmul(x[:, None], weights, as_is).tolist() == expected
+    scaled = qs.Datapath(product=qs.Shift(drop=frac_bits))
+    assert qs.matmul(x[:, None] << guard_bits, weights, scaled).tolist() == expected
+
+
+def truncated_product(x, code, fields, frac_bits, bits, guard_bits):
+    """Fields cut from the code word by hand, each addend 2**-e shifted on its own."""
+    total, position = 0, bits - 1
+    for field in fields:
+        width = len(field).bit_length() - 1
+        position -= width
+        addend = field[code >> position & (2**width - 1)]
+        if addend:
+            e = frac_bits - (addend.bit_length() - 1)
+            total += (x << guard_bits) >> e
+    return -total if code >> (bits - 1) else total
 
 
 def test_errors():

@@ -71,6 +71,66 @@ def test_agrees_with_the_logarithm_away_from_thresholds():
     assert got.tolist() == [round(log2(v)) for v in x]
 
 
+#: bits, guard bits: N of the magnitude codes, from R = round(sqrt(2) * 2**g).
+ROOT_TABLES = {
+    (1, 1): [0, 3],
+    (2, 1): [0, 3, 4, 6],
+    (3, 2): [0, 6, 8, 12, 16, 24, 32, 48],
+    (2, 4): [0, 23, 32, 46],
+    (2, 8): [0, 362, 512, 724],
+}
+
+
+@pytest.mark.parametrize(("bits", "guard_bits"), ROOT_TABLES)
+def test_base_root_two_literals(bits, guard_bits):
+    fmt = LogQuant(bits, True, base="sqrt2", guard_bits=guard_bits)
+    table = ROOT_TABLES[bits, guard_bits]
+    assert fmt.integers().tolist() == table + [-n for n in table]
+
+
+@pytest.mark.parametrize("bits", range(1, 7))
+@pytest.mark.parametrize("signed", [False, True])
+def test_base_root_two_every_code(bits, signed):
+    for guard_bits in (1, 2, 5, 8, 16, 30):
+        fmt = LogQuant(bits, signed, base="sqrt2", guard_bits=guard_bits)
+        assert not fmt.shifts
+        levels = fmt.integers()[: 2**bits].tolist()
+        for c in range(1, 2**bits):  # value 2**((c - 2**bits) / 2), to half a unit of g bits
+            square = Fraction(levels[c], 2**fmt.frac_bits) ** 2
+            error = Fraction(1, 2 ** (guard_bits + 1))
+            assert (1 - error) ** 2 <= square / Fraction(2) ** (c - 2**bits) <= (1 + error) ** 2
+        assert sorted(set(levels)) == levels
+        assert max(levels) < 2**62
+        assert eval(repr(fmt)) == fmt
+    codes = np.arange(2**fmt.code_bits)  # with the most guard bits the levels are near enough
+    canonical = np.where(codes == 2**bits, 0, codes)
+    for fsr in (-900, 0, 7):
+        values = np.ldexp(fmt.decode(codes).astype(float), fsr - fmt.frac_bits)
+        assert fmt.encode(values, 2.0**fsr).tolist() == canonical.tolist()
+
+
+@pytest.mark.parametrize("rule", ["log", "floor"])
+@pytest.mark.parametrize("fsr", [-1060, 0, 3, 1010])
+def test_base_root_two_every_threshold(rule, fsr):
+    quarters = [Fraction(isqrt(isqrt(2**q << 1600)), 1 << 400) for q in range(4)]
+    points = [q * Fraction(2) ** e for e in range(fsr - 6, fsr + 2) for q in quarters]
+    x = np.concatenate([exact.around(points), exact.hard_numbers(3)])
+    for bits, signed in ((1, False), (2, True), (3, False), (4, True)):
+        got = LogQuant(bits, signed, rule, "sqrt2").encode(x, 2.0**fsr)
+        assert got.tolist() == [root_code(v, fsr, bits, signed, rule) for v in x]
+
+
+def root_code(x, fsr, bits, signed, rule):
+    """Clip(Round(2 log2 x)), by comparing the fourth power (rounding) or square (floor)."""
+    if x == 0 or (x < 0 and not signed):
+        return 0
+    power, square = (4, Fraction(float(x)) ** 4) if rule == "log" else (2, Fraction(float(x)) ** 2)
+    h = exact.rounded_exponent(square, "floor")  # floor(power * log2 x)
+    h = (h + 1) // 2 if power == 4 else h
+    c = min(h - 2 * fsr + 2**bits, 2**bits - 1)
+    return 0 if c <= 0 else c + (2**bits if x < 0 else 0)
+
+
 def test_scale_must_be_a_power_of_two():
     assert LogQuant(3).encode(2.0**-1073, 2.0**-1073).item() == 7
     with pytest.raises(QuantizationError) as error:
@@ -95,6 +155,15 @@ def test_other_roundings_are_refused():
             {"bits": 3, "log_rounding": "nearest"},
             "LogQuant: log_rounding='nearest', allowed: 'log', 'floor', 'linear_up', 'linear_down'",
         ),
+        ({"bits": 3, "base": "e"}, "LogQuant: base='e', allowed: '2', 'sqrt2'"),
+        ({"bits": 7, "base": "sqrt2"}, "LogQuant: bits=7, allowed: 1..6"),
+        (
+            {"bits": 3, "base": "sqrt2", "log_rounding": "linear_up"},
+            "log_rounding='linear_up', allowed: 'log', 'floor'",
+        ),
+        ({"bits": 3, "base": "sqrt2", "guard_bits": 0}, "LogQuant: guard_bits=0, allowed: 1..30"),
+        ({"bits": 3, "base": "sqrt2", "guard_bits": 31}, "guard_bits=31, allowed: 1..30"),
+        ({"bits": 3, "guard_bits": 8}, "guard_bits=8, allowed: None in base 2"),
     ],
 )
 def test_impossible_formats(arguments, message):

@@ -91,3 +91,25 @@ def test_a_format_of_several_planes_is_refused():
     digits = qs.Planes([[c % 4 for c in range(16)], [c // 4 for c in range(16)]])
     with pytest.raises(QuantizationError, match="allowed: a format of one plane"):
         quantize_network(two_layers(relu=True, output_max=5.1), digits, EXACT)
+
+
+def test_formats_and_machines_of_their_own():
+    network = two_layers(relu=True, output_max=5.1)
+    formats, machines = (qs.APoT(4), INT8), (TRUNCATING, EXACT)
+    mixed = quantize_network(network, formats, machines)
+    for number, (fmt, machine) in enumerate(zip(formats, machines, strict=True)):
+        alone = quantize_network(network, fmt, machine).layers[number]
+        assert mixed.layers[number].weight == alone.weight
+        assert mixed.layers[number].datapath == alone.datapath
+        assert mixed.layers[number].unit.tolist() == alone.unit.tolist()
+        assert mixed.layers[number].bias.tolist() == alone.bias.tolist()
+    assert mixed.layers[0].datapath != mixed.layers[1].datapath
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_of_formats_or_machines_is_refused(count):
+    network = two_layers(relu=True, output_max=5.1)
+    with pytest.raises(QuantizationError, match=f"{count} of weight_format, allowed: 1 or 2"):
+        quantize_network(network, [INT8] * count, EXACT)
+    with pytest.raises(QuantizationError, match=f"{count} of machine, allowed: 1 or 2"):
+        quantize_network(network, INT8, [EXACT] * count)

@@ -61,14 +61,16 @@ def _case(draw: Draw, rows: int) -> Case:
     m, n = draw.integer(1, rows), draw.integer(1, 3)
     k = draw.pick(0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17)
     group = draw.pick(None, None, None, None, None, 1, 2, 3, 5) if k else None
-    kind = draw.pick("multiply", "multiply", "multiply", "fold", "shift", "shift", "lookup")
+    kind = draw.pick(*["multiply"] * 3, "fold", "shift", "shift", "lookup", "logs")
     a = _operand(draw, (m, k), 0, kind, group if draw.chance(0.6) else None)
     b = _operand(draw, (k, n), 1, kind, group)
     if kind == "shift" and not (_shifts(a) or _shifts(b)):
         b = _shifting(draw, (k, n), None)
     product = _product(draw, kind, a, b, k)
+    if kind == "logs":
+        a, b = (_one_power(draw, x.shape, axis) for axis, x in enumerate((a, b)))
     order = _order(draw, k) if _group(a) is None and _group(b) is None else None
-    reduce = _reduce(draw)
+    reduce = _reduce_logs(draw) if kind == "logs" else _reduce(draw)
     planes = _planes(a), _planes(b), _groups(a, b, k)
     output = _output(draw, kind, planes)
     datapath = qs.Datapath(product=product, reduce=reduce, output=output, order=order)
@@ -143,6 +145,8 @@ def _groups(a: Any, b: Any, k: int) -> int:
 
 
 def _product(draw: Draw, kind: str, a: Any, b: Any, k: int) -> Any:
+    if kind == "logs":
+        return qs.AddLogs(draw.pick(0, 2, 8, 8, 32), draw.pick("positive", "negative"))
     if kind == "shift":
         return qs.Shift(
             drop=draw.pick(0, 0, 1, 2, 3, 6, 14, 40, 64),
@@ -220,6 +224,25 @@ def _reduce(draw: Draw) -> tuple[Any, ...]:
     return tuple(steps)
 
 
+def _reduce_logs(draw: Draw) -> tuple[Any, ...]:
+    steps: list[Any] = [_logs(draw, draw.pick(1, 2, 3, 4))] * int(draw.chance(0.3))
+    if draw.chance(0.2):
+        steps.append(_narrow(draw))
+    last = _accumulate(draw, last=True, start="zero") if draw.chance(0.2) else _logs(draw, None)
+    return (*steps, last)
+
+
+def _logs(draw: Draw, group: int | None) -> qs.AccumulateLogs:
+    bits, overflow, signed = _register(draw, ADDING)
+    return qs.AccumulateLogs(draw.pick(0, 2, 8, 8, 32), bits, overflow, group, signed)
+
+
+def _one_power(draw: Draw, shape: tuple[int, int], axis: int) -> qs.QTensor:
+    fmt = draw.pick(qs.LogQuant(2), qs.LogQuant(3, signed=True), qs.PowerOfTwo(4), qs.APoT(4))
+    codes = draw.integers(fmt.code_min, fmt.code_max, shape)
+    return qs.QTensor(codes, fmt, **_spread(draw.pick(None, 2), axis))
+
+
 def _order(draw: Draw, k: int) -> tuple[int, ...] | None:
     if draw.chance(0.6):
         return None
@@ -232,6 +255,8 @@ def _order(draw: Draw, k: int) -> tuple[int, ...] | None:
 
 def _output(draw: Draw, kind: str, planes: tuple[int, int, int]) -> tuple[Any, ...]:
     steps: list[Any] = []
+    if kind == "logs" and draw.chance(0.5):
+        steps.append(qs.FromLogs(draw.pick(0, 2, 8, 8)))
     if kind == "fold":
         steps.append(qs.CorrectZeroPoints(*_register(draw, ADDING)))
     if max(planes) > 1 and draw.chance(0.8):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pyqsim.datapath import (
     Accumulate,
     AddBias,
+    AddLogs,
     AddZeroPoint,
     CorrectZeroPoints,
     Datapath,
@@ -202,6 +203,8 @@ class _Call:
                     raise DatapathError(
                         f"Shift: {operand.name} shifts and has a zero point, allowed: 0"
                     )
+        if isinstance(product, AddLogs):
+            self._check_logs()
         if isinstance(product, Lookup):
             table = product.table.values
             longest = max((len(ks) for ks in self.groups), default=0)
@@ -209,6 +212,17 @@ class _Call:
                 raise ShapeError(
                     f"Lookup: table.shape={table.shape}, allowed: at least {longest} on axis 0"
                 )
+
+    def _check_logs(self) -> None:
+        """Each integer is one power of two or 0, and no term is 0: that would be 2**0."""
+        for operand in (self.a, self.b):
+            if not operand.one_power:
+                raise DatapathError(
+                    f"AddLogs: operand {operand.name}, allowed: a format whose integers are 0 or "
+                    "one power of two each"
+                )
+        if any(k == -1 for order in self.orders for k in order):
+            raise DatapathError("AddLogs: order has a hole, allowed: none")
 
     def _check_output_steps(self) -> None:
         steps = self.datapath.output

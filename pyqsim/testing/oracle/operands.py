@@ -37,6 +37,10 @@ def broadcast(name: str, value: Any, shape: tuple[int, ...]) -> Integers:
         ) from None
 
 
+def _is_power_of_two(number: int) -> bool:
+    return number == 1 << (number.bit_length() - 1)
+
+
 class Operand:
     """One matrix: its exact integers a plane, its bit patterns, its zero points.
 
@@ -48,6 +52,8 @@ class Operand:
         Bit patterns; for a plain integer array the elements themselves.
     shifts : bool
         Whether the format's integers are signed sums of powers of two.
+    one_power : bool
+        Whether it shifts, and every integer of its format is 0 or +-2**e.
     group : int or None
         Consecutive ks that share a scale.
     """
@@ -57,6 +63,7 @@ class Operand:
         self.channel_axis = channel_axis
         self.group: int | None = None
         self.shifts = False
+        self.one_power = False
         self.zero_points = integers(f"{name}.zero_point", 0)
         if hasattr(value, "codes") and hasattr(value, "format"):
             self._read_qtensor(value)
@@ -78,6 +85,9 @@ class Operand:
         tables = np.atleast_2d(tensor.format.integers())
         self.planes = [self._decoded(table) for table in tables]
         self.shifts = bool(tensor.format.shifts)
+        self.one_power = self.shifts and all(
+            int(number) == 0 or _is_power_of_two(abs(int(number))) for number in tables.flat
+        )
         self.zero_points = integers(f"{self.name}.zero_point", tensor.zero_point)
         if getattr(tensor, "group", None) is not None:
             self.group = int(tensor.group)
@@ -127,4 +137,4 @@ class Operand:
             index = (group, channel)
         elif self.zero_points.ndim == 1:
             index = (channel,) if self.group is None else (group,)
-        return int(self.zero_points[index])
+        return int(self.zero_points[index]) if self.zero_points.size else 0  # no ks, no groups

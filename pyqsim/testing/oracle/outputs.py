@@ -12,6 +12,7 @@ from pyqsim.datapath import (
     AddZeroPoint,
     Clamp,
     CorrectZeroPoints,
+    FromLogs,
     Lookup,
     Merge,
     Narrow,
@@ -98,6 +99,8 @@ class Outputs:
             return self._narrow(value, step, index)
         if isinstance(step, Requantize):
             return self._requantize(value, step.scheme, index)
+        if isinstance(step, FromLogs):
+            return _from_logs(value, step)
         if isinstance(step, Clamp):
             return min(max(value, step.min), step.max)
         if isinstance(step, Lookup):
@@ -217,6 +220,17 @@ def _check_input(value: int, scheme: Scheme) -> None:
         raise AccumulatorRangeError(
             f"Requantize: value {value}, allowed: signed {scheme.input_bits} bits of {scheme!r}"
         )
+
+
+def _from_logs(v: int, step: FromLogs) -> int:
+    """``(2**G + v mod 2**G) * 2**floor(v / 2**G)``; a negative v gives 0."""
+    if v < 0:
+        return 0
+    one = 1 << step.guard_bits
+    exponent, fraction = divmod(v, one)
+    if step.guard_bits + exponent >= 63:
+        raise AccumulatorRangeError(f"FromLogs: logarithm {v}, allowed: results inside int64")
+    return (one + fraction) << exponent
 
 
 def _look_up(value: int, step: Lookup) -> int:

@@ -1,10 +1,10 @@
-"""Term k of a dot product: Multiply, Shift or Lookup."""
+"""Term k of a dot product: Multiply, Shift, Lookup or AddLogs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyqsim.datapath import Lookup, Multiply, Product, Shift
+from pyqsim.datapath import AddLogs, Lookup, Multiply, Product, Shift
 from pyqsim.errors import CodeError
 from pyqsim.testing.oracle.philox import random_word
 from pyqsim.testing.oracle.rounding import round_quotient
@@ -39,6 +39,8 @@ def product_term(product: Product, factors: Factors) -> int:
         return _multiply(product, factors)
     if isinstance(product, Lookup):
         return _look_up(product, factors)
+    if isinstance(product, AddLogs):
+        return _add_logs(product, factors)
     return _shift(product, factors)
 
 
@@ -60,6 +62,17 @@ def _look_up(product: Lookup, f: Factors) -> int:
     if table.ndim == 3:
         return int(table[f.k, f.a_code, f.b_code])
     return int(table[f.a_code, f.b_code])
+
+
+def _add_logs(product: AddLogs, f: Factors) -> int:
+    """``(e_a + e_b) * 2**guard_bits``; -1 for a zero code and for the sign not asked for."""
+    if f.a == 0 or f.b == 0:
+        return -1
+    wanted = 1 if product.sign == "positive" else -1
+    if _sign(f.a) * _sign(f.b) != wanted:
+        return -1
+    (e_a,), (e_b,) = _powers(f.a), _powers(f.b)
+    return (e_a + e_b) * (1 << product.guard_bits)
 
 
 def _shift(product: Shift, f: Factors) -> int:

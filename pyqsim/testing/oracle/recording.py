@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyqsim.datapath import Accumulate, ReduceStep
+from pyqsim.datapath import Accumulate, AccumulateLogs, ReduceStep
 from pyqsim.errors import OverflowTrap
 from pyqsim.events import Events, Place, StepEvents
 from pyqsim.modes import Overflow, OverflowRule
@@ -69,9 +69,7 @@ class Record:
         """Sum up the call."""
         steps = tuple(self._step_events(index) for index in range(len(self.steps)))
         everything = [one for step in self.overflows for one in step]
-        last = [
-            s for s, step in zip(steps, self.steps, strict=True) if isinstance(step, Accumulate)
-        ]
+        last = self._of_class(Accumulate, steps) or self._of_class(AccumulateLogs, steps)
         per_output = np.zeros(shape, dtype=np.int64) if counts else None
         if per_output is not None:
             for (m, n), count in Counter(one.key[:2] for one in everything).items():
@@ -84,6 +82,10 @@ class Record:
             maximum=last[-1].maximum if last else None,
             counts=per_output,
         )
+
+    def _of_class(self, kind: type, steps: Sequence[StepEvents]) -> list[StepEvents]:
+        """Events of the steps of one class."""
+        return [s for s, step in zip(steps, self.steps, strict=True) if isinstance(step, kind)]
 
     def _step_events(self, step: int) -> StepEvents:
         low, high = self.seen[step] or (None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pyqsim.datapath import Accumulate, Narrow, ReduceStep, Register
+from pyqsim.datapath import Accumulate, AccumulateLogs, Narrow, ReduceStep, Register
 from pyqsim.errors import DatapathError
 from pyqsim.modes import OverflowRule
 from pyqsim.testing.oracle.narrowing import narrowed
@@ -29,7 +29,9 @@ def check_leaves_one_value(steps: Sequence[ReduceStep], slots: int) -> None:
     for step in steps:
         if isinstance(step, Narrow):
             continue
-        if step.spill:
+        if isinstance(step, AccumulateLogs):
+            count = 1 if step.group is None else -(-count // step.group)
+        elif step.spill:
             count = 1
         elif step.group is None:
             count = step.interleave
@@ -48,6 +50,8 @@ def reduce_chain(
     for number, step in enumerate(steps):
         if isinstance(step, Narrow):
             values = [_narrow(value, step, number, 0, chain, record) for value in values]
+        elif isinstance(step, AccumulateLogs):
+            values = _accumulate_logs(values, step, number, chain, record)
         elif step.spill:
             values = [_accumulate_with_spill(values, step, number, bias, chain, record)]
         else:
@@ -138,3 +142,49 @@ def _accumulate_with_spill(
             for term, spill in enumerate(step.spill):
                 accumulator.value = _narrow(accumulator.value, spill, number, term, chain, record)
     return accumulator.value
+
+
+def _accumulate_logs(
+    values: list[Value], step: AccumulateLogs, number: int, chain: Chain, record: Record
+) -> list[Value]:
+    """Blocks of `group` values, one accumulator each, which starts as -1, the log of nothing."""
+    if step.group is None:
+        blocks = [values]
+    else:
+        blocks = [values[first : first + step.group] for first in range(0, len(values), step.group)]
+    passed_on = []
+    for block in blocks:
+        accumulator = Value(-1, -1)
+        for value in block:
+            accumulator = _add_in_logs(accumulator, value, step, number, chain, record)
+        passed_on.append(accumulator)
+    return passed_on
+
+
+def _add_in_logs(
+    accumulator: Value,
+    value: Value,
+    step: AccumulateLogs,
+    number: int,
+    chain: Chain,
+    record: Record,
+) -> Value:
+    """One addition of logarithms; the range rule acts and sees unless nothing is added.
+
+    The position is the largest of all that was sent to the accumulator, nothing included.
+    """
+    s, p, G = accumulator.number, value.number, step.guard_bits
+    position = max(accumulator.position, value.position)
+    if p < 0:
+        return Value(s, position)
+    total = p if s < 0 else max(s, p) + _correction(s, p, G)
+    kept, overflowed = apply_register(total, Register(step.bits, step.overflow, step.signed))
+    record.see(chain, number, position, total, step.overflow if overflowed else None)
+    return Value(kept, position)
+
+
+def _correction(s: int, p: int, G: int) -> int:
+    """``2**G * 2**-d``, floored, d the distance of the integer parts."""
+    one = 1 << G
+    d = abs(s // one - p // one)
+    return 0 if d > G else one // (1 << d)

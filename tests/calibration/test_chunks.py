@@ -1,0 +1,114 @@
+"""Chunks of any size and order give what the whole gives, bit for bit."""
+
+import numpy as np
+import pytest
+from calibration.test_methods import FEW, PAIRS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyqsim.calibration import Calibrator, fit_scale
+from pyqsim.errors import ModeError, OperandError, QuantizationError, ShapeError
+from pyqsim.formats import Affine, Planes, PowerOfTwo
+
+normal = np.random.default_rng(4).normal(size=(60, 3)) * np.array([1, 5, 1e-200])
+
+
+def cuts(x, seed):
+    """The rows of x in another order, cut into chunks, an empty one among them."""
+    rng = np.random.default_rng(seed)
+    places = np.sort(rng.integers(0, len(x), 5))
+    return np.split(rng.permutation(x), [0, *places])
+
+
+@pytest.mark.parametrize(("method", "fmt"), PAIRS, ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_chunks(method, fmt, seed):
+    calibrator = Calibrator(fmt, method, **FEW)
+    assert calibrator.fit(lambda: cuts(normal, seed)) == fit_scale(
+        normal, fmt, method=method, **FEW
+    )
+    by_channel = Calibrator(fmt, method, axis=-1, **FEW).fit(lambda: cuts(normal, seed))
+    expected = fit_scale(normal, fmt, 1, method, **FEW)
+    assert [v.tolist() for v in by_channel] == [v.tolist() for v in expected]
+
+
+@pytest.mark.parametrize("options", [{"symmetric": False}, {"power_of_two": True}], ids=str)
+@pytest.mark.parametrize("method", ["max", "percentile", "top_k_median", "mse"])
+def test_options(method, options):
+    calibrator = Calibrator(Affine(8), method, **FEW, **options)
+    expected = fit_scale(normal, Affine(8), method=method, **FEW, **options)
+    assert calibrator.fit(lambda: cuts(normal, 9)) == expected
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=12),
+    st.sampled_from([0.01, 25, 50, 90, 100]),
+)
+def test_percentile_digit_by_digit(x, percentile):
+    """All of float64: subnormals, both zeros, the largest numbers."""
+    for fmt, symmetric in ((PowerOfTwo(4), None), (Affine(8), False)):
+        options = {"symmetric": symmetric, "percentile": percentile}
+        try:
+            expected = fit_scale(x, fmt, method="percentile", **options)
+        except QuantizationError:
+            continue
+        got = Calibrator(fmt, "percentile", **options).fit(lambda: [x[:3], x[3:]])
+        assert got == expected
+
+
+def test_passes_by_hand():
+    calibrator = Calibrator(Affine(8), "mse", grid=5)
+    assert calibrator.passes == 2
+    calibrator.update(normal)
+    calibrator.next_pass()
+    calibrator.update(normal)
+    assert (
+        calibrator.result()
+        == calibrator.result()
+        == fit_scale(normal, Affine(8), method="mse", grid=5)
+    )
+    assert Calibrator(Affine(8)).passes == 1
+    assert Calibrator(Affine(8), "percentile").passes == 6
+
+
+def test_nothing_fed():
+    assert Calibrator(Affine(8)).result() == (1.0, 0)
+    assert Calibrator(Affine(8), "percentile").fit(list) == (1.0, 0)
+    assert Calibrator(Affine(8), "mse").fit(lambda: [[]]) == (1.0, 0)
+    with pytest.raises(QuantizationError, match="no chunk was fed, allowed: after at least one"):
+        Calibrator(Affine(8), axis=0).result()
+
+
+def test_refused():
+    with pytest.raises(ModeError, match="method='mean', allowed: 'max'"):
+        Calibrator(Affine(8), "mean")
+    with pytest.raises(OperandError, match=r"fmt=8, allowed: a pyqsim.formats.Format"):
+        Calibrator(8)
+    with pytest.raises(QuantizationError, match="allowed: a format with a scale rule"):
+        Calibrator(Planes([[0, 1]]))
+    with pytest.raises(TypeError, match="histogram"):
+        Calibrator(Affine(8), histogram=2)
+    calibrator = Calibrator(Affine(8), axis=0)
+    calibrator.update(np.ones((2, 3)))
+    with pytest.raises(ShapeError, match="chunk: 3 channels, allowed: 2"):
+        calibrator.update(np.ones((3, 2)))
+    with pytest.raises(QuantizationError, match=r"chunk\[0\]=nan, allowed: finite"):
+        calibrator.update([np.nan])
+    with pytest.raises(ModeError, match="next_pass: pass 1 of 1, allowed: earlier"):
+        calibrator.next_pass()
+    calibrator.result()
+    with pytest.raises(ModeError, match="update: after result"):
+        calibrator.update(np.ones((2, 1)))
+
+
+def test_passes_that_differ():
+    calibrator = Calibrator(Affine(8), "mse")
+    calibrator.update([1.0, 2.0])
+    with pytest.raises(QuantizationError, match="result: pass 1 of 2, allowed: after the last"):
+        calibrator.result()
+    calibrator.next_pass()
+    calibrator.update([1.0])
+    with pytest.raises(QuantizationError, match="pass 2 saw 1 elements a scale, allowed: 2"):
+        calibrator.result()
+    with pytest.raises(QuantizationError, match=r"fitted scale=inf"):
+        Calibrator(Affine(8), "minmax").fit(lambda: [[1.7e308], [-1.7e308]])

@@ -1,0 +1,108 @@
+"""Codebook fit: clusters of sorted numbers, borders between the last and the first number."""
+
+import numpy as np
+import pytest
+
+from pyqsim.calibration.codebook import fit_codebook
+from pyqsim.errors import QuantizationError, ShapeError
+from pyqsim.formats import Codebook
+
+TERNARY = Codebook([-1, 0, 1])
+SEVEN = Codebook([-4, -2, -1, 0, 1, 2, 4])
+
+
+def test_scale_is_the_published_rule():
+    """beta = 5/4 max(Y) / max|w|, alpha = 1 / beta."""
+    x = [[-2.0, 1.0], [5.0, 0.0], [0.0, 0.0]]
+    assert fit_codebook(x, SEVEN)[0].tolist() == [[2 / 5, 1.0, 1 / 5]]
+    assert fit_codebook(x, TERNARY, reach=1.0)[0].tolist() == [[2.0, 5.0, 1.0]]
+    half = Codebook([-1, 0, 1], frac_bits=1)
+    assert fit_codebook(x, half)[0].tolist() == [[2 / 0.625, 5 / 0.625, 1 / 0.625]]
+
+
+def test_clear_clusters():
+    places = np.array([-5.0, -2.2, -1.1, 0.0, 1.2, 2.0, 5.0])
+    noise = np.linspace(-0.1, 0.1, 9)
+    numbers = (places[:, None] + noise).ravel()
+    numbers = np.concatenate([numbers, [5.1]])
+    row = np.random.default_rng(0).permutation(numbers) / numbers.max() * 10
+    scales, thresholds = fit_codebook(row[None], SEVEN)
+    assert scales.tolist() == [[pytest.approx(2.0)]]
+    wanted = (places[1:] + places[:-1]) / 2 * 5 / 5.1
+    assert thresholds[0] == pytest.approx(wanted)
+    fmt = Codebook(SEVEN.numbers, thresholds[0], SEVEN.frac_bits)
+    counts = np.bincount(fmt.encode(row, scales[0, 0]), minlength=7)
+    assert counts.tolist() == [9, 9, 9, 9, 9, 9, 10]
+
+
+def lloyd(numbers, centres, iterations):
+    """k-means from given centres, number by number; the lower centre takes ties."""
+    for _ in range(iterations):
+        labels = [min(range(len(centres)), key=lambda i: (abs(v - centres[i]), i)) for v in numbers]
+        centres = [
+            np.mean([v for v, label in zip(numbers, labels, strict=True) if label == i])
+            if i in labels
+            else centre
+            for i, centre in enumerate(centres)
+        ]
+    return labels
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_is_k_means(seed):
+    row = np.random.default_rng(seed).normal(size=80)
+    (scale,), thresholds = fit_codebook(row[None], SEVEN)
+    numbers = np.sort(row / scale)
+    starts = [numbers[(2 * i + 1) * 80 // 14] for i in range(7)]
+    labels = lloyd(numbers.tolist(), starts, 100)
+    assert sorted(labels) == labels
+    ends = [labels.index(i) for i in range(1, 7)]
+    assert thresholds[0] == pytest.approx([(numbers[e - 1] + numbers[e]) / 2 for e in ends])
+
+
+def test_iterations_are_counted():
+    row = np.random.default_rng(0).normal(size=80)
+    none, one, many = (fit_codebook(row[None], SEVEN, iterations=n)[1] for n in (0, 1, 300))
+    assert (none != one).any()
+    assert (one != many).any()
+
+
+@pytest.mark.parametrize("row", [[], [0.0], [3.0], [1.0, 1.0, 1.0], [-1.0, 1.0], [0.0, 0.0, 9.0]])
+def test_fewer_numbers_than_levels(row):
+    scales, thresholds = fit_codebook([row], SEVEN)
+    assert thresholds.shape == (1, 6)
+    assert (np.diff(thresholds) >= 0).all()
+    assert (scales > 0).all()
+    Codebook(SEVEN.numbers, thresholds[0])
+    if row == [3.0]:  # all centres are that number, and stay there with nothing in their clusters
+        assert thresholds.tolist() == [[5.0] * 6]
+    if not row:
+        assert thresholds.tolist() == [[-3, -1.5, -0.5, 0.5, 1.5, 3]]
+
+
+def test_a_number_between_two_centres_belongs_to_the_lower():
+    """Centres 0 and 2: with 1 in the lower cluster they become 0.5 and 2."""
+    scales, thresholds = fit_codebook([[0.0, 1.0, 2.0]], Codebook([-1, 1]))
+    assert (thresholds * scales).tolist() == [[1.5]]
+
+
+def test_rows_are_alone_and_order_does_not_matter():
+    x = np.random.default_rng(3).normal(size=(4, 50))
+    scales, thresholds = fit_codebook(x, SEVEN)
+    for i in range(4):
+        alone = fit_codebook(x[i : i + 1, ::-1], SEVEN)
+        assert (alone[0][0, 0], alone[1].tolist()) == (scales[0, i], [thresholds[i].tolist()])
+    assert fit_codebook(np.zeros((0, 5)), SEVEN)[1].shape == (0, 6)
+
+
+def test_errors():
+    with pytest.raises(QuantizationError, match=r"fmt=Codebook\(\[1, 0\].*ascending levels"):
+        fit_codebook([[1.0]], Codebook([1, 0], [0.5]))
+    with pytest.raises(QuantizationError, match="the last one > 0"):
+        fit_codebook([[1.0]], Codebook([-1, 0]))
+    with pytest.raises(QuantizationError, match=r"reach=0.0, allowed: finite and > 0"):
+        fit_codebook([[1.0]], TERNARY, reach=0.0)
+    with pytest.raises(ShapeError, match=r"x.shape=\(1,\)"):
+        fit_codebook([1.0], TERNARY)
+    with pytest.raises(QuantizationError, match=r"scale\[0\]=0.0"):
+        fit_codebook([[5e-324]], SEVEN)
