@@ -145,7 +145,7 @@ def single(x: Array, m: int, s: int) -> Array:
 
 
 def quantize_multiplier(scale: float) -> tuple[int, int]:
-    """TFLite's QuantizeMultiplier: frexp, HALF_AWAY of q * 2**31 on the exact rational, carry, underflow."""
+    """TFLite's QuantizeMultiplier: frexp, HALF_AWAY of the exact q * 2**31, carry, underflow."""
     q, s = math.frexp(scale)
     m = math.floor(Fraction(q) * 2**31 + Fraction(1, 2))
     if m == 2**31:

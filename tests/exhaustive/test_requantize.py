@@ -114,7 +114,7 @@ def test_single_and_double_differ_on_500_of_8000() -> None:
 
 
 def test_doubling_high_mul_ties_go_up_and_the_divide_away() -> None:
-    """gemmlowp's two roundings: -1.5 -> -1, -0.5 -> 0 in the multiply; -1.5 -> -2, -0.5 -> -1 after."""
+    """gemmlowp: -1.5 -> -1, -0.5 -> 0 in the multiply; -1.5 -> -2, -0.5 -> -1 in the divide."""
     half = Multiplier(2**30, 0)  # 1/2, in the multiply alone
     assert DoubleRounding().apply([-3, -1, 1, 3], half).tolist() == [-1, 0, 1, 2]
     assert DoubleRounding().apply([-6, -2, 2, 6], Multiplier(2**30, -1)).tolist() == [-2, -1, 1, 2]

@@ -1,4 +1,4 @@
-"""Grouped convolutions took what belongs to a group for what belongs to the whole, or the reverse."""
+"""Grouped convolutions took what belongs to a group for what belongs to the whole."""
 
 from __future__ import annotations
 
