@@ -94,6 +94,45 @@ int pqs_check_reduce(const pqs_product *product, const pqs_step *steps, size_t s
     return valid ? PQS_OK : PQS_ERROR_OPERAND;
 }
 
+/* What one output's terms have become so far. */
+typedef struct {
+    int64_t *values;
+    int64_t *spare;          /* where a summing step puts its sums */
+    const int64_t *position; /* of each value; the next step's follow */
+    size_t count;
+} sequence;
+
+static void narrow_values(const pqs_narrow *step, uint32_t tag, const sequence *terms,
+                          pqs_observer *observer) {
+    const pqs_range range = pqs_register_range(&step->range);
+    for (size_t j = 0; j < terms->count; j++) {
+        const pqs_draw draw = {terms->position[j], observer->n, observer->m, tag};
+        terms->values[j] = pqs_narrow_value(step, range, terms->values[j], draw, observer);
+    }
+}
+
+static void run_step(const pqs_step *step, uint32_t tag, int64_t bias, int64_t *held,
+                     sequence *terms, pqs_observer *observer) {
+    int64_t *const values = terms->values, *const sums = terms->spare;
+    switch (step->kind) {
+    case PQS_STEP_NARROW: narrow_values(&step->narrow, tag, terms, observer); break;
+    case PQS_STEP_ACCUMULATE:
+        pqs_accumulate_values(&step->accumulate, terms->count, values, terms->position, bias, tag,
+                              sums, held, observer);
+        break;
+    default:
+        pqs_accumulate_log_values(&step->accumulate_logs, terms->count, values, terms->position,
+                                  sums, observer);
+        break;
+    }
+    if (step->kind != PQS_STEP_NARROW) {
+        terms->values = sums;
+        terms->spare = values;
+    }
+    terms->position += terms->count;
+    terms->count = step_output_count(step, terms->count);
+}
+
 int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
                size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
                int64_t m_first, int64_t n_first,
@@ -112,41 +151,18 @@ int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_co
     for (size_t i = 0; i < m * n; i++) {
         const size_t row = i / n, column = i % n;
         const int64_t m_number = m_first + (int64_t)row, n_number = n_first + (int64_t)column;
-        const int64_t start = pqs_value_at(bias, row, column);
-        int64_t *values = scratch, *next = scratch + plan.longest;
-        const int64_t *position = positions;
-        size_t count = slots;
+        sequence terms = {scratch, scratch + plan.longest, positions, slots};
 
         pqs_products(product, slots, order, a + row * a_stride, b + column * b_stride,
                      pqs_value_at(a_zero_point, row, column), pqs_value_at(b_zero_point, row, column),
-                     m_number, n_number, values);
+                     m_number, n_number, terms.values);
         for (size_t s = 0; s < step_count; s++) {
             pqs_observer observer = {&events[s], counts ? &counts[row * counts_stride + column] : 0,
                                      order, m_number, n_number};
-            const uint32_t tag = UINT32_C(256) * (uint32_t)s;
-            if (steps[s].kind == PQS_STEP_NARROW) {
-                const pqs_range range = pqs_register_range(&steps[s].narrow.range);
-                for (size_t j = 0; j < count; j++) {
-                    const pqs_draw draw = {position[j], n_number, m_number, tag};
-                    values[j] =
-                        pqs_narrow_value(&steps[s].narrow, range, values[j], draw, &observer);
-                }
-            } else {
-                if (steps[s].kind == PQS_STEP_ACCUMULATE) {
-                    pqs_accumulate_values(&steps[s].accumulate, count, values, position, start, tag,
-                                          next, held, &observer);
-                } else {
-                    pqs_accumulate_log_values(&steps[s].accumulate_logs, count, values, position,
-                                              next, &observer);
-                }
-                int64_t *const swap = values;
-                values = next;
-                next = swap;
-            }
-            position += count;
-            count = step_output_count(&steps[s], count);
+            run_step(&steps[s], UINT32_C(256) * (uint32_t)s, pqs_value_at(bias, row, column), held,
+                     &terms, &observer);
         }
-        out[row * out_stride + column] = values[0];
+        out[row * out_stride + column] = terms.values[0];
     }
     for (size_t s = 0; s < step_count; s++) {
         if (events[s].trap.found) return PQS_TRAPPED;

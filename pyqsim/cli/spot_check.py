@@ -104,6 +104,7 @@ def _differences(run: LayerRun, m: int, n: int) -> Iterator[Difference]:
         _column(layer.weight, n),
         layer.datapath,
         bias=layer.bias[n],
+        merge=None if layer.merge is None else layer.merge[..., n : n + 1],
         requantize=layer.requantize and layer.requantize.columns(slice(n, n + 1), len(layer.bias)),
         events=True,
     )
@@ -138,4 +139,4 @@ def _window(layer: Conv2d, images: npt.NDArray[Any], m: int) -> npt.NDArray[Any]
 
 def _column(weight: QTensor, n: int) -> QTensor:
     """(K, 1): the weights of output channel n."""
-    return QTensor(weight.codes[..., n].reshape(-1, 1), weight.format, weight.scale[n])
+    return QTensor(weight.codes[..., n].reshape(-1, 1), weight.format, weight.scale[..., n])

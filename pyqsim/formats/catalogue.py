@@ -116,11 +116,12 @@ FAMILIES: tuple[Family, ...] = (
     Family("Planes-digits", _nibbles, (8,)),
 )
 
-#: Those that `pyqsim.model.quantize_network` takes: one plane, zero points of 0.
+#: Those that `pyqsim.model.quantize_network` takes: fitted to data, with a sign, zero points of 0.
 NETWORK_FAMILIES: tuple[Family, ...] = tuple(
     one
     for one in FAMILIES
-    if one.of_bits(one.usual[0]).planes == 1 and one.of_bits(one.usual[0]).integers().min() < 0
+    if not isinstance(one.of_bits(one.usual[0]), Planes)
+    and one.of_bits(one.usual[0]).integers().min() < 0
 )
 
 #: One example of every family and usual width.

@@ -39,6 +39,8 @@ class DotProduct:
         The real number that an accumulator of 1 stands for, one a channel.
     requantize : Multiplier, FloatFactor or PowerOfTwoFactor, optional
         For a datapath with `Requantize`.
+    merge : ndarray of int64, (1, planes, 1, 1, N), optional
+        For a datapath with `Merge`: the multipliers of the weight's planes.
     encoding : Encoding, optional
         How the results are to be read; None: as integers in units of `unit`.
     """
@@ -49,6 +51,7 @@ class DotProduct:
     datapath: Datapath
     unit: npt.NDArray[np.float64]
     requantize: Parameters | None = None
+    merge: npt.NDArray[np.int64] | None = None
     encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +77,7 @@ class DotProduct:
         return {
             "bias": self.bias,
             "requantize": self.requantize,
+            "merge": self.merge,
             "encoding": self.encoding,
             "events": True,
             "threads": threads,

@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 from pyqsim.calibration import quantize
 from pyqsim.data import FloatLayer, FloatNetwork
-from pyqsim.datapath import AddBias, Clamp, OutputStep, Requantize
+from pyqsim.datapath import AddBias, Clamp, Merge, OutputStep, Requantize
 from pyqsim.errors import QuantizationError
 from pyqsim.formats import Affine, Format
 from pyqsim.model.layers import Conv2d, Flatten, Layer, Linear, MaxPool2d
 from pyqsim.model.machines import Machine
 from pyqsim.model.network import Network
+from pyqsim.modes import SATURATE
 from pyqsim.ops import Encoding
-from pyqsim.requantize import DoubleRounding
+from pyqsim.requantize import DoubleRounding, FloatScale
+from pyqsim.tensor import QTensor
 
 __all__ = ["quantize_network"]
 
@@ -27,6 +29,9 @@ T = TypeVar("T", Format, Machine)
 _ACTIVATION = Affine(8, signed=False)
 _SCHEME = DoubleRounding()
 _BIAS_BITS = 32
+_MERGED_SCHEME = FloatScale()
+_MERGED_BITS = 48
+_MERGE_BITS = 14
 _NAMES = {"conv2d": "conv", "linear": "linear", "max_pool": "pool", "flatten": "flatten"}
 
 
@@ -45,8 +50,8 @@ def quantize_network(
     network : FloatNetwork
         Hidden layers with weights end with a ReLU; the last one has none.
     weight_format : Format, or sequence of Format
-        Of all layers with weights, or one for each of them in their order. One plane; every output
-        channel has a scale of its own (method "max").
+        Of all layers with weights, or one for each of them in their order. Every output channel
+        has a scale of its own (method "max", or the format's own fit), in every plane.
     machine : Machine, or sequence of Machine
         Every layer's datapath, likewise.
 
@@ -58,7 +63,7 @@ def quantize_network(
     Raises
     ------
     QuantizationError
-        For a format of several planes, another number of formats or machines than of layers with
+        For another number of formats or machines than of layers with
         weights, a hidden layer without ReLU, weights or ranges that cannot be quantized, a bias
         that leaves 32 bits.
 
@@ -71,6 +76,10 @@ def quantize_network(
     * the bias is ``round(bias / u)``, ties to even, of the float64 quotient;
     * the requantize factor is ``u / sy``, and ``sy = output_max / 255`` with the layer's largest
       output over the calibration digits.
+
+    A format of several planes has one accumulator a plane. `Merge` weighs and adds them in 48
+    bits: ``unit = largest scale of the channel / 2**14``, multipliers ``round(scale / unit)``,
+    ties to even; hidden layers are then scaled by FloatScale, whose input may be so wide.
 
     All of this is single float64 operations, one element at a time: the same on every machine.
 
@@ -109,9 +118,6 @@ def _one_a_layer(name: str, given: T | Sequence[T], layers: int) -> list[T]:
     found = list(given) if isinstance(given, Sequence) else [given] * layers
     if len(found) != layers:
         raise QuantizationError(f"{len(found)} of {name}, allowed: 1 or {layers}, one a layer")
-    for one in found:
-        if isinstance(one, Format) and one.planes > 1:
-            raise QuantizationError(f"weight_format={one}, allowed: a format of one plane")
     return found
 
 
@@ -132,10 +138,15 @@ def _dot_product(
     weights, biases = layer.parameters
     weight = quantize(weights, weight_format, axis=-1)
     exponent = machine.dropped_bits(weight_format) - weight_format.frac_bits
-    unit = np.ldexp(given.scale * weight.scale, exponent)
-    steps: tuple[OutputStep, ...] = (AddBias(_BIAS_BITS),)
+    scale, merge = _merged_scale(weight)
+    unit = np.ldexp(given.scale * scale, exponent)
+    scheme = _SCHEME if merge is None else _MERGED_SCHEME
+    bits = _BIAS_BITS if merge is None else _MERGED_BITS
+    steps: tuple[OutputStep, ...] = (AddBias(bits),)
+    if merge is not None:
+        steps = (Merge(bits, SATURATE), *steps)
     if output is not None:
-        steps += (Requantize(_SCHEME), Clamp(_ACTIVATION.code_min, _ACTIVATION.code_max))
+        steps += (Requantize(scheme), Clamp(_ACTIVATION.code_min, _ACTIVATION.code_max))
     build: Callable[..., Conv2d | Linear] = (
         Linear
         if layer.kind == "linear"
@@ -144,20 +155,32 @@ def _dot_product(
     return build(
         name=name,
         weight=weight,
-        bias=_integer_bias(name, biases, unit),
+        bias=_integer_bias(name, biases, unit, bits),
         datapath=machine.datapath(weight_format, steps),
         unit=unit,
-        requantize=None if output is None else _SCHEME.encode(unit / output.scale),
+        requantize=None if output is None else scheme.encode(unit / output.scale),
+        merge=merge,
         encoding=output,
     )
 
 
+def _merged_scale(
+    weight: QTensor,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64] | None]:
+    """One scale a channel, and the multipliers by which the planes are in units of it."""
+    if weight.format.planes == 1:
+        return weight.scale, None
+    unit = np.ldexp(weight.scale.max(axis=0), -_MERGE_BITS)
+    multipliers = np.rint(weight.scale / unit).astype(np.int64)
+    return unit, multipliers[np.newaxis, :, np.newaxis, np.newaxis, :]
+
+
 def _integer_bias(
-    name: str, biases: npt.NDArray[np.float32], unit: npt.NDArray[np.float64]
+    name: str, biases: npt.NDArray[np.float32], unit: npt.NDArray[np.float64], bits: int
 ) -> npt.NDArray[np.int64]:
     """Biases in units of the accumulator, ties to even."""
     integers = np.rint(biases.astype(np.float64) / unit)
-    limit = 1 << (_BIAS_BITS - 1)
+    limit = 1 << (bits - 1)
     bad = ~((integers >= -limit) & (integers < limit))
     if bad.any():
         raise QuantizationError(

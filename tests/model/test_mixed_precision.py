@@ -111,7 +111,7 @@ def test_among_equals_the_smaller_and_then_the_earlier():
         ({"budget": Budget(weight_bits=100)}, QuantizationError, "at least .* bits of weights"),
         ({"budget": Budget(accumulator_bits=12)}, QuantizationError, "accumulators of at least 21"),
         ({"candidates": []}, QuantizationError, r"candidates=\[\]"),
-        ({"candidates": [qs.Planes.digits(8, 4)]}, QuantizationError, "one plane"),
+        ({"candidates": [qs.Planes.digits(8, 4)]}, QuantizationError, "a format with a scale rule"),
         ({"method": "guess"}, DatapathError, "method='guess'"),
         ({"images": IMAGES[:0]}, ShapeError, r"\(0, 28, 28\)"),
         ({"images": IMAGES[0]}, ShapeError, r"\(28, 28\)"),

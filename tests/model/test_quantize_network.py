@@ -87,10 +87,22 @@ def test_a_bias_beyond_32_bits_is_refused():
         quantize_network(network, INT8, EXACT)
 
 
-def test_a_format_of_several_planes_is_refused():
+def test_a_format_without_encoding_is_refused():
     digits = qs.Planes([[c % 4 for c in range(16)], [c // 4 for c in range(16)]])
-    with pytest.raises(QuantizationError, match="allowed: a format of one plane"):
+    with pytest.raises(QuantizationError, match="Planes"):
         quantize_network(two_layers(relu=True, output_max=5.1), digits, EXACT)
+
+
+@pytest.mark.parametrize("fmt", [qs.PiecewiseLinear(4), qs.BitPlanes(3)], ids=str)
+def test_planes_are_merged_in_units_of_2_to_the_minus_14(fmt):
+    """Each multiplier times the unit is its plane's scale, within half a unit of the largest."""
+    network = two_layers(relu=True, output_max=5.1)
+    layer = quantize_network(network, fmt, EXACT).layers[0]
+    scale, multipliers = layer.weight.scale, layer.merge[0, :, 0, 0]
+    unit = scale.max(axis=0) / 2**14
+    assert (layer.unit == unit / 255).all()
+    assert (abs(multipliers * unit - scale) <= unit * (0.5 + 2**-30)).all()
+    assert multipliers.max(axis=0).tolist() == [2**14] * scale.shape[1]
 
 
 def test_formats_and_machines_of_their_own():
