@@ -37,7 +37,7 @@ def check_choice(where: str, name: str, value: object, choices: tuple[str, ...])
 
 
 def integer_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Return an integer array in native byte order whose elements fit int64.
+    """Return an integer array, aligned and in native byte order, whose elements fit int64.
 
     Parameters
     ----------
@@ -73,4 +73,6 @@ def integer_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
         raise OperandError(f"{name}: dtype={array.dtype}, allowed: an integer dtype")
     if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
         raise CodeError(f"{name}: value {int(array.max())}, allowed: at most {2**63 - 1}")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array if array.flags.aligned else array.copy()

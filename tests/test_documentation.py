@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import pyqsim
+from pyqsim.cli import main
 
 README = Path(__file__).parents[1] / "README.md"
 MODULES = [
@@ -40,6 +41,21 @@ def test_readme_examples() -> None:
     failed, attempted = doctest.testfile(str(README), module_relative=False)
     assert failed == 0
     assert attempted > 15
+
+
+def test_readme_accuracy_is_what_the_command_prints(
+    level: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every digit of the tables; a minute and a half."""
+    if level < 2:
+        pytest.skip("level 2: runs every format on every digit")
+    assert main(["accuracy"]) == 0
+    text = README.read_text()
+    begin, end = "<!-- accuracy: begin -->\n", "<!-- accuracy: end -->"
+    assert (
+        capsys.readouterr().out.strip()
+        == text[text.index(begin) + len(begin) : text.index(end)].strip()
+    )
 
 
 def test_readme_commands_are_those_that_ci_runs() -> None:
