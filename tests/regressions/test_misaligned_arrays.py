@@ -1,7 +1,7 @@
 """Arrays whose elements lie across word boundaries were handed to C as they were.
 
-A contiguous int64 view into a byte buffer need not be aligned; reading it through an int64_t pointer
-is undefined behaviour. The numbers were right on x86; the sanitizer build found it.
+A contiguous int64 view into a byte buffer need not be aligned; reading it through a pointer to
+int64_t is undefined behaviour. The numbers were right on x86; the sanitizer build found it.
 """
 
 from __future__ import annotations
