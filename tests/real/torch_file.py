@@ -50,20 +50,24 @@ class _Tensor:
     hooks: Any = None
 
     def array(self, storages: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """The numbers, in C order."""
+        """The numbers, in C order; `ValueError` for a view that leaves its storage."""
+        if not (isinstance(self.shape, tuple) and isinstance(self.strides, tuple)):
+            raise ValueError(f"{self}, allowed: a shape and strides")
         numbers = (self.offset, *self.shape, *self.strides)
         if any(type(number) is not int or number < 0 for number in numbers):
             raise ValueError(f"{self}, allowed: sizes and strides >= 0")
+        if not isinstance(self.storage, _Storage) or len(self.shape) != len(self.strides):
+            raise ValueError(f"{self}, allowed: a storage, as many strides as axes")
         data = storages[self.storage.key]
-        if len(self.shape) != len(self.strides) or prod(self.shape) > data.size:
+        pairs = list(zip(self.shape, self.strides, strict=True))
+        last = self.offset + sum((size - 1) * stride for size, stride in pairs)
+        if prod(self.shape) > data.size or (prod(self.shape) and last >= data.size):
             raise ValueError(f"{self}, allowed: a view of its {data.size} numbers")
-        place = np.full(self.shape, self.offset)
-        for axis, stride in enumerate(self.strides):
-            layout = [1] * len(self.shape)
-            layout[axis] = -1
-            place += stride * np.arange(self.shape[axis]).reshape(layout)
-        if place.size and place.max() >= data.size:
-            raise ValueError(f"{self}, allowed: a view of its {data.size} numbers")
+        if prod(self.shape) == 0:
+            return np.zeros(self.shape, data.dtype)
+        place = np.full((), self.offset)
+        for size, stride in pairs:
+            place = place[..., np.newaxis] + stride * np.arange(size)
         return np.asarray(data[place])
 
 
@@ -81,7 +85,7 @@ class _Restricted(pickle.Unpickler):
             return _Tensor
         if module == "torch" and name in _DTYPES:
             return _StorageType(_DTYPES[name])
-        raise pickle.UnpicklingError(f"{module}.{name}: allowed: tensors, their storages, dicts")
+        raise pickle.UnpicklingError(f"{module}.{name}, allowed: tensors, storages, OrderedDict")
 
     def persistent_load(self, pid: Any) -> _Storage:
         if not (isinstance(pid, tuple) and len(pid) == 6 and isinstance(pid[1], _StorageType)):
@@ -90,7 +94,9 @@ class _Restricted(pickle.Unpickler):
         if kind != "storage" or view is not None or type(elements) is not int:
             raise pickle.UnpicklingError(f"persistent id {pid!r}, allowed: a whole storage")
         storage = _Storage(str(key), storage_type.dtype, elements)
-        return self.storages.setdefault(storage.key, storage)
+        if self.storages.setdefault(storage.key, storage) != storage:
+            raise pickle.UnpicklingError(f"{storage}, but {self.storages[storage.key]}")
+        return storage
 
 
 def read_torch_file(path: Path) -> dict[str, npt.NDArray[Any]]:
