@@ -11,6 +11,7 @@ typedef struct {
     int64_t *values; /* chain c at values[c * chain_stride] */
     size_t chain_stride;
     size_t chains;
+    size_t merged; /* chains that a Merge has summed: what it makes comes after all of them */
     size_t m;
     size_t n;
     int64_t m_number; /* of the whole, for places and random numbers */
@@ -25,7 +26,8 @@ static int64_t data_at(const pqs_values *data, size_t chain, const output_value 
 
 /* The first trap by (m, n, chain, step); position carries the step, k the chain until the end. */
 static void note_trap(const pqs_output_step *step, size_t chain, const output_value *at) {
-    const pqs_place place = {1, at->m_number, at->n_number, step->index, (int64_t)chain};
+    const pqs_place place = {1, at->m_number, at->n_number, step->index,
+                             (int64_t)(at->merged + chain)};
     pqs_place *const first = at->trap;
     if (first->found) {
         if (first->m != place.m || first->n != place.n) return;
@@ -52,8 +54,10 @@ static int64_t write_register(const pqs_output_step *step, pqs_wide value, size_
 /* sum over chains of multiplier * value, from 0, the register at every addition */
 static void merge(const pqs_output_step *step, output_value *at) {
     const pqs_range range = pqs_register_range(&step->range);
+    const size_t chains = at->chains;
     int64_t sum = 0;
-    for (size_t chain = 0; chain < at->chains; chain++) {
+    at->merged = chains;
+    for (size_t chain = 0; chain < chains; chain++) {
         const pqs_wide product = (pqs_wide)at->values[chain * at->chain_stride] *
                                  data_at(&step->data, chain, at);
         const pqs_wide next = sum + product;
@@ -150,7 +154,7 @@ int pqs_output(const pqs_output_step *steps, size_t step_count, int32_t step_fir
         if (!pqs_output_step_is_valid(&steps[s])) return PQS_ERROR_DATAPATH;
     }
     for (size_t i = 0; i < m * n; i++) {
-        output_value at = {values + i, m * n, chains, i / n, i % n,
+        output_value at = {values + i, m * n, chains, 0, i / n, i % n,
                            m_first + (int64_t)(i / n), n_first + (int64_t)(i % n), step_first, trap};
         for (size_t s = 0; s < step_count; s++) {
             if (steps[s].kind == PQS_OUTPUT_MERGE) {
