@@ -199,7 +199,8 @@ def _accumulate_logs(step: AccumulateLogs, value: Interval, count: int, where: s
         if carry == 0 or value.high < 0:
             break
         high += carry
-    return write(Interval(-1, max(high, -1)), step.register, where)
+    held = write(Interval(0, max(high, 0)), step.register, where)
+    return held.hull(Interval(-1, -1))  # nothing, whatever the register can hold
 
 
 def from_logs(step: FromLogs, value: Interval, where: str) -> Interval:
