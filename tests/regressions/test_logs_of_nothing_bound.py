@@ -1,7 +1,7 @@
 """The bound of an unsigned AccumulateLogs forgot -1, the logarithm of nothing.
 
-No register rule acts on it, so it leaves the step whatever the register holds; a wrapping sum behind
-it then made 2**63 - 1 of it, and FromLogs was thought safe. Found by the random case 7,005,778.
+No register rule acts on it, so it leaves the step whatever the register holds; a wrapping sum
+behind it then made 2**63 - 1 of it, and FromLogs was thought safe. Random case 7,005,778 found it.
 """
 
 from __future__ import annotations
