@@ -129,7 +129,7 @@ class MaxPool2d:
     name: str
     size: int
 
-    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, None]:  # noqa: ARG002
+    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, None]:  # noqa: ARG002 - every layer takes it
         """(B, H, W, C) to (B, H // size, W // size, C); nothing to overflow."""
         return ops.max_pool2d(x, self.size), None
 
@@ -140,7 +140,7 @@ class Flatten:
 
     name: str
 
-    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, None]:  # noqa: ARG002
+    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, None]:  # noqa: ARG002 - every layer takes it
         """(B, H, W, C) to (B, H * W * C)."""
         codes = x.codes.reshape(len(x.codes), -1)
         return QTensor(codes, x.format, x.scale, x.zero_point), None

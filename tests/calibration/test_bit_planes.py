@@ -29,7 +29,10 @@ def exact_step(row, fmt, basis, ridge):
     """(B'B + ridge)^-1 (B'x + ridge v) in fractions, by Gauss and Jordan."""
     planes = [[Fraction(int(n)) for n in plane] for plane in encoded(row, fmt, basis)]
     x = [Fraction(v) for v in row.tolist()]
-    dot = lambda a, b: sum(p * q for p, q in zip(a, b, strict=True))  # noqa: E731
+
+    def dot(a, b):
+        return sum(p * q for p, q in zip(a, b, strict=True))
+
     lines = []
     for i, plane in enumerate(planes):
         line = [dot(plane, other) + ridge * (i == j) for j, other in enumerate(planes)]

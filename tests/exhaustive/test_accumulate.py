@@ -158,7 +158,7 @@ def test_blocks(rule: str, group: int | None) -> None:
     for length, interleave, bias in pairs(range(13), range(1, 5), (None, -7, 5)):
         a = rng.integers(-7, 8, (20, length))
         start = "zero" if bias is None else "bias"
-        step = qs.Accumulate(4, rule.lower(), group, interleave, start)  # type: ignore[arg-type]
+        step = qs.Accumulate(4, rule.lower(), group, interleave, start)
         data = {} if bias is None else {"bias": bias}
         passed = [blocks_passed_on(row, 4, rule, group, interleave, bias or 0) for row in a]
         assert len(passed[0]) == step.output_count(length)
@@ -178,7 +178,7 @@ def test_spill(rule: str, group: int) -> None:
     for length, bias in pairs(range(13), (None, -7, 5)):
         a = rng.integers(-7, 8, (20, length))
         start = "zero" if bias is None else "bias"
-        step = qs.Accumulate(4, rule.lower(), group, 1, start, spill)  # type: ignore[arg-type]
+        step = qs.Accumulate(4, rule.lower(), group, 1, start, spill)
         data = {} if bias is None else {"bias": bias}
         ones, datapath = np.ones((length, 1), int), qs.Datapath(reduce=step)
         expected = [spilled(row, rule, group, bias or 0) for row in a]

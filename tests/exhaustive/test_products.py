@@ -115,7 +115,7 @@ def test_shift_all_codes(rule: qs.Rounding) -> None:
     for fmt in SHIFTING:
         powers, b = Powers(fmt), qs.QTensor(all_codes(fmt)[None, :], fmt)
         for drop, (sign, per) in pairs(range(21), VARIANTS[:3]):
-            shift = qs.Shift(drop, rule, sign, per)  # type: ignore[arg-type]
+            shift = qs.Shift(drop, rule, sign, per)
             expected = powers.term(X, drop, name, sign, per)
             for kernel in ("reference", "auto"):
                 observed = qs.matmul(X[:, None], b, qs.Datapath(product=shift), kernel=kernel)
@@ -131,12 +131,12 @@ def test_shift_laws(fmt: qs.Format) -> None:
     same(exact, X[:, None] * integers, "Multiply on N")
     one_power = np.array([bin(abs(int(n))).count("1") == 1 for n in integers])
     for rule, (sign, per) in pairs(ROUNDINGS, VARIANTS):
-        shifted = qs.Datapath(product=qs.Shift(0, rule, sign, per))  # type: ignore[arg-type]
+        shifted = qs.Datapath(product=qs.Shift(0, rule, sign, per))
         same(qs.matmul(X[:, None], b, shifted), exact, f"{fmt} drop=0 {rule} {sign} {per}")
     for rule, drop, (sign, per) in pairs(ROUNDINGS, (1, 3, 8), VARIANTS):
         if (sign, per) == ("after", "term"):
             continue
-        shift = qs.Shift(drop, rule, sign, per)  # type: ignore[arg-type]
+        shift = qs.Shift(drop, rule, sign, per)
         observed = qs.matmul(X[:, None], b, qs.Datapath(product=shift))
         narrow = (qs.Narrow(shift=drop, rounding=rule), qs.Accumulate())
         expected = qs.matmul(X[:, None], b, qs.Datapath(reduce=narrow))
@@ -151,7 +151,7 @@ def test_shifting_first_operand() -> None:
     a = qs.QTensor(all_codes(fmt)[:, None], fmt)
     b = qs.QTensor(X[None, :], S8, zero_point=-9)
     for rule, drop, (sign, per) in pairs(ROUNDINGS, (0, 1, 4), VARIANTS):
-        shift = qs.Shift(drop, rule, sign, per)  # type: ignore[arg-type]
+        shift = qs.Shift(drop, rule, sign, per)
         expected = Powers(fmt).term(X + 9, drop, rule.name or "", sign, per).T
         same(qs.matmul(a, b, qs.Datapath(product=shift)), expected, f"{shift}")
 
@@ -175,7 +175,7 @@ def test_shift_both(rule: str) -> None:
     fa, fb = qs.LogQuant(2, signed=True), qs.APoT(4)
     a, b = qs.QTensor(all_codes(fa)[:, None], fa), qs.QTensor(all_codes(fb)[None, :], fb)
     for drop, (sign, per) in pairs((0, 1, 3, 5), VARIANTS):
-        shift = qs.Shift(drop, rule.lower(), sign, per)  # type: ignore[arg-type]
+        shift = qs.Shift(drop, rule.lower(), sign, per)
         expected = np.array(
             [
                 [both_shifting(int(x), int(y), drop, rule, sign, per) for y in fb.integers()]

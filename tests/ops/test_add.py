@@ -95,6 +95,6 @@ def test_refused() -> None:
     with pytest.raises(qs.errors.PyqsimError, match="format=LogQuant"):
         qs.ops.add(good, good, qs.Encoding(qs.LogQuant(3)))
     with pytest.raises(qs.errors.PyqsimError, match="scheme"):
-        qs.ops.add(good, good, out, scheme=qs.requantize.FloatScale())  # type: ignore[arg-type]
+        qs.ops.add(good, good, out, scheme=qs.requantize.FloatScale())
     with pytest.raises(qs.errors.OperandError, match="x"):
-        qs.ops.add([3], good, out)  # type: ignore[arg-type]
+        qs.ops.add([3], good, out)

@@ -18,4 +18,4 @@ def test_other_formats_are_refused() -> None:
 def test_other_schemes_are_refused() -> None:
     """TFLite's ADD is defined for the integer schemes."""
     with pytest.raises(qs.errors.DatapathError, match="DoubleRounding, SingleRounding"):
-        qs.ops.add(X, X, qs.Encoding(qs.Affine(8)), scheme=qs.requantize.FloatScale())  # type: ignore[arg-type]
+        qs.ops.add(X, X, qs.Encoding(qs.Affine(8)), scheme=qs.requantize.FloatScale())

@@ -12,7 +12,7 @@ import pyqsim as qs
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_later_changes_do_not_show(order: str, dtype: type) -> None:
     """[1, 1] times the weights as they were."""
-    b = np.array([[1, 2], [3, 4]], dtype=dtype, order=order)  # type: ignore[call-overload]
+    b = np.array([[1, 2], [3, 4]], dtype=dtype, order=order)
     p = qs.plan(b, qs.Datapath())
     b[:] = 0
     assert p([[1, 1]]).tolist() == [[4, 6]]

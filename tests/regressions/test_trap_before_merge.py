@@ -20,5 +20,5 @@ def test_the_chain_comes_first(matmul: object) -> None:
     )
     a = qs.QTensor([[1, 9]], qs.Affine(8), group=1, group_axis=1)
     with pytest.raises(qs.errors.OverflowTrap) as caught:
-        matmul(a, [[1], [1]], dp, bias=100)  # type: ignore[operator]
+        matmul(a, [[1], [1]], dp, bias=100)
     assert caught.value.place == (1, 0, 0, -1)
