@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("requantize", "calibration", "training"),
     ("ops",),
     ("data",),
-    ("model",),
+    ("model", "diagnostics"),
     ("pyqsim",),  # the package's own __init__: public names
     ("testing",),
     ("cli",),
