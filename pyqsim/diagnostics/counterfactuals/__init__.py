@@ -38,8 +38,8 @@ __all__ = ["FAMILIES", "Counterfactual", "counterfactuals"]
 #: Where several reproduce what was seen, the first family in this list is named first.
 FAMILIES: tuple[Callable[[Call], Iterator[Counterfactual]], ...] = (
     schemes,
-    overflow_rules,
     range_rule_places,
+    overflow_rules,
     roundings,
     shift_product,
     widths,
