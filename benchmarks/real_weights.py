@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from real.weight_errors import FAMILIES, INSTALL, Row, conv_weights, weight_errors, weight_file
 
 from pyqsim.cli.json_file import check_writable, write_json
-from pyqsim.cli.text_table import aligned
+from pyqsim.text_table import aligned
 
 HEADER = ("format", "b", "stored bits", "mean square error", f"relative to {FAMILIES[0].name}")
 

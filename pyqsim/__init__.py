@@ -26,6 +26,7 @@ from pyqsim.datapath import (
     Stage,
     Thresholds,
 )
+from pyqsim.diagnostics import Explanation, explain
 from pyqsim.events import Events, StepEvents
 from pyqsim.formats import (
     Affine,
@@ -109,6 +110,7 @@ __all__ = [
     "Datapath",
     "Encoding",
     "Events",
+    "Explanation",
     "Format",
     "FromLogs",
     "LogQuant",
@@ -132,6 +134,7 @@ __all__ = [
     "Thresholds",
     "__version__",
     "errors",
+    "explain",
     "matmul",
     "narrow",
     "ops",

@@ -24,10 +24,12 @@ from pyqsim.errors import DatapathError
 from pyqsim.modes import OverflowRule, Rounding
 
 __all__ = [
+    "TRACE",
     "NoKernelError",
     "OutputOp",
     "RawEvents",
     "RawPlace",
+    "RawTrace",
     "ReduceProgram",
     "isa_available",
     "narrow_array",
@@ -37,6 +39,24 @@ __all__ = [
 ]
 
 Ints = npt.NDArray[np.int64]
+
+#: pqs_trace_record; what the range rule saw is ``seen_high * 2**64 + seen_low``.
+TRACE = np.dtype(
+    [
+        ("step", np.int32),
+        ("spill", np.int32),
+        ("acted", np.int32),
+        ("position", np.int64),
+        ("before", np.int64),
+        ("value", np.int64),
+        ("seen_high", np.int64),
+        ("seen_low", np.uint64),
+        ("after", np.int64),
+    ],
+    align=True,
+)
+if TRACE.itemsize != ffi.sizeof("pqs_trace_record"):
+    raise ImportError("pyqsim: the C library was built for another version (pqs_trace_record)")
 
 for _rule in OverflowRule:
     if getattr(lib, f"PQS_OVERFLOW_{_rule.name}") != _rule:
@@ -76,6 +96,15 @@ class RawEvents:
     trap: RawPlace | None
     minimum: int | None
     maximum: int | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RawTrace:
+    """One output: what its chain leaves, whether it trapped, and its records, a `TRACE` array."""
+
+    value: int
+    trapped: bool
+    records: npt.NDArray[np.void]
 
 
 class NoKernelError(Exception):
@@ -265,6 +294,35 @@ class ReduceProgram:
         _check(status)
         return tuple(_raw_events(events[i]) for i in range(self._count))
 
+    def trace(
+        self,
+        a: Ints,
+        b: Ints,
+        *,
+        order: Ints | None,
+        m: int,
+        n: int,
+        a_zero_point: int,
+        b_zero_point: int,
+        bias: int,
+    ) -> RawTrace:
+        """Every value on the way of one output (m, n), a and b: (K,)."""
+        slots = len(a) if order is None else len(order)
+        count = lib.pqs_trace_count(self._steps, self._count, slots)
+        records = np.zeros(max(count, 1), dtype=TRACE)
+        scratch = np.empty(
+            max(lib.pqs_reduce_scratch(self._steps, self._count, slots), 1), dtype=np.int64
+        )
+        events = ffi.new("pqs_step_events[]", max(self._count, 1))
+        out = ffi.new("int64_t *")
+        status = lib.pqs_trace(
+            self._product, self._steps, self._count, len(a), slots, _pointer(order), m, n,
+            _pointer(a), _pointer(b), a_zero_point, b_zero_point, bias, out,
+            events, _pointer(records, "pqs_trace_record *"), _pointer(scratch),
+        )  # fmt: skip
+        _check(status)
+        return RawTrace(out[0], status == lib.PQS_TRAPPED, records[:count])
+
 
 def isa_available(isa: str) -> bool:
     """Whether an instruction set's kernels were built and this CPU runs them."""
@@ -327,12 +385,14 @@ class OutputOp:
     table: Ints | None = None
     guard_bits: int = 0
 
-    def rows(self, rows: slice) -> OutputOp:
-        """The same primitive on some rows m."""
+    def rows(self, rows: slice, columns: slice = slice(None)) -> OutputOp:
+        """The same primitive on some rows m and columns n."""
         cut = {
-            name: None if (array := getattr(self, name)) is None else array[..., rows, :]
+            name: None if (array := getattr(self, name)) is None else array[..., rows, columns]
             for name in ("data", "shift_data", "scale")
         }
+        if self.table is not None and self.table.ndim == 2:
+            cut["table"] = self.table[columns]
         return OutputOp(**{name: getattr(self, name) for name in self.__dataclass_fields__} | cut)
 
 

@@ -188,6 +188,29 @@ int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_co
                int64_t *out, size_t out_stride,
                pqs_step_events *events, int64_t *counts, size_t counts_stride, int64_t *scratch);
 
+/* One value that met one register: an addition, a Narrow, a Narrow of a spill; or a term. */
+typedef struct {
+    int32_t step;   /* the reduce step; -1: a term of the product */
+    int32_t spill;  /* 1 + index of the spill step, 0: not one */
+    int32_t acted;  /* zero: nothing was added: the rail is held, or the logarithm of nothing */
+    int64_t position; /* as in pqs_place, of the value that leaves */
+    int64_t before; /* the accumulator before; 0 where there is none */
+    int64_t value;  /* what came in */
+    pqs_words seen; /* what the range rule saw */
+    int64_t after;  /* what the register holds then */
+} pqs_trace_record;
+
+/* How many records pqs_trace writes; 0 if the steps are invalid or too long. */
+size_t pqs_trace_count(const pqs_step *steps, size_t step_count, size_t slots);
+
+/* pqs_reduce for the one output (m, n), every value on its way written down: records holds
+ * pqs_trace_count of them, the terms first, then step by step in the order of work.
+ * a: k elements; b: k elements; scratch and events as for pqs_reduce. */
+int pqs_trace(const pqs_product *product, const pqs_step *steps, size_t step_count, size_t k,
+              size_t slots, const int64_t *order, int64_t m, int64_t n, const int64_t *a,
+              const int64_t *b, int64_t a_zero_point, int64_t b_zero_point, int64_t bias,
+              int64_t *out, pqs_step_events *events, pqs_trace_record *records, int64_t *scratch);
+
 /* Instruction sets, in the order of preference. */
 enum pqs_isa { PQS_ISA_AUTO = 0, PQS_ISA_PORTABLE = 1, PQS_ISA_AVX2 = 2, PQS_ISA_AVX512BW = 3 };
 

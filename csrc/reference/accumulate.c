@@ -12,12 +12,17 @@ size_t pqs_accumulate_count(const pqs_accumulate *step, size_t count) {
 /* accumulator -> range rule(accumulator + value); a held rail stays. */
 static int64_t add(const pqs_accumulate *step, pqs_range range, int64_t accumulator, int64_t value,
                    int64_t *held, int64_t position, pqs_observer *observer) {
-    if (*held) return accumulator;
+    if (*held) {
+        pqs_record(observer, position, 0, accumulator, value, accumulator, accumulator);
+        return accumulator;
+    }
     const pqs_wide sum = (pqs_wide)accumulator + value;
     if (step->range.overflow == PQS_OVERFLOW_SATURATE_HOLD) {
         *held = sum < range.minimum || sum > range.maximum;
     }
-    return pqs_write(&step->range, range, sum, sum, position, observer);
+    const int64_t after = pqs_write(&step->range, range, sum, sum, position, observer);
+    pqs_record(observer, position, 1, accumulator, value, sum, after);
+    return after;
 }
 
 /* One accumulator that is never cleared: after every `group` additions, and after the last, its
@@ -33,9 +38,11 @@ static int64_t accumulate_with_spill(const pqs_accumulate *step, size_t count,
         for (size_t j = 0; j < step->spill_count; j++) {
             const pqs_draw draw = {position[i], observer->n, observer->m, tag + (uint32_t)j};
             const pqs_range spill_range = pqs_register_range(&step->spill[j].range);
+            if (observer->tracer) observer->tracer->spill = (int32_t)j + 1;
             accumulator =
                 pqs_narrow_value(&step->spill[j], spill_range, accumulator, draw, observer);
         }
+        if (observer->tracer) observer->tracer->spill = 0;
     }
     return accumulator;
 }

@@ -9,7 +9,10 @@ pqs_accumulate pqs_log_blocks(const pqs_accumulate_logs *step) {
 /* s -> s where p < 0, p where s < 0, else max(s, p) + (2^G >> d), d = |(s >> G) - (p >> G)| */
 static int64_t add(const pqs_accumulate_logs *step, pqs_range range, int64_t s, int64_t p,
                    int64_t position, pqs_observer *observer) {
-    if (p < 0) return s;
+    if (p < 0) {
+        pqs_record(observer, position, 0, s, p, s, s);
+        return s;
+    }
     pqs_wide sum = p;
     if (s >= 0) {
         const int64_t difference = (s >> step->guard_bits) - (p >> step->guard_bits);
@@ -17,7 +20,9 @@ static int64_t add(const pqs_accumulate_logs *step, pqs_range range, int64_t s, 
         const int64_t carry = d > step->guard_bits ? 0 : INT64_C(1) << (step->guard_bits - d);
         sum = (pqs_wide)(s > p ? s : p) + carry;
     }
-    return pqs_write(&step->range, range, sum, sum, position, observer);
+    const int64_t after = pqs_write(&step->range, range, sum, sum, position, observer);
+    pqs_record(observer, position, 1, s, p, sum, after);
+    return after;
 }
 
 /* values[count] -> out, one a block; position[i]: of the accumulator after value i. */

@@ -6,7 +6,10 @@ int64_t pqs_narrow_value(const pqs_narrow *step, pqs_range range, int64_t value,
     const pqs_wide numerator = (pqs_wide)value * step->multiplier;
     const pqs_quotient quotient =
         pqs_round_quotient(numerator, step->divisor, step->shift, &step->rounding, draw);
-    return pqs_write(&step->range, range, quotient.rounded, quotient.floor, draw.position, observer);
+    const int64_t after =
+        pqs_write(&step->range, range, quotient.rounded, quotient.floor, draw.position, observer);
+    pqs_record(observer, draw.position, 1, 0, value, quotient.rounded, after);
+    return after;
 }
 
 int pqs_narrow_array(const pqs_narrow *step, size_t count, const int64_t *x, int64_t *out,
@@ -14,7 +17,7 @@ int pqs_narrow_array(const pqs_narrow *step, size_t count, const int64_t *x, int
     if (!step || !overflows || !trap || (count && (!x || !out))) return PQS_ERROR_NULL;
     if (!pqs_narrow_is_valid(step)) return PQS_ERROR_DATAPATH;
     pqs_step_events events = {0};
-    pqs_observer observer = {&events, NULL, NULL, 0, 0};
+    pqs_observer observer = {&events, NULL, NULL, 0, 0, NULL};
     const pqs_range range = pqs_register_range(&step->range);
     for (size_t i = 0; i < count; i++) {
         observer.n = (int64_t)i;

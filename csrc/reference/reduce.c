@@ -9,7 +9,8 @@ static pqs_accumulate blocks_of(const pqs_step *step) {
     return logs ? pqs_log_blocks(&step->accumulate_logs) : step->accumulate;
 }
 
-static size_t step_output_count(const pqs_step *step, size_t count) {
+/* How many values leave a step when `count` enter. */
+size_t pqs_step_output_count(const pqs_step *step, size_t count) {
     const pqs_accumulate blocks = blocks_of(step);
     return step->kind == PQS_STEP_NARROW ? count : pqs_accumulate_count(&blocks, count);
 }
@@ -25,7 +26,7 @@ static layout plan_layout(const pqs_step *steps, size_t step_count, size_t slots
     layout plan = {slots ? slots : 1, 0, slots};
     for (size_t i = 0; i < step_count; i++) {
         plan.positions += plan.outputs;
-        plan.outputs = step_output_count(&steps[i], plan.outputs);
+        plan.outputs = pqs_step_output_count(&steps[i], plan.outputs);
         if (plan.outputs > plan.longest) plan.longest = plan.outputs;
     }
     return plan;
@@ -57,7 +58,7 @@ static void fill_positions(const pqs_step *steps, size_t step_count, size_t slot
             other = swap;
         }
         positions += count;
-        count = step_output_count(&steps[i], count);
+        count = pqs_step_output_count(&steps[i], count);
     }
 }
 
@@ -130,17 +131,26 @@ static void run_step(const pqs_step *step, uint32_t tag, int64_t bias, int64_t *
         terms->spare = values;
     }
     terms->position += terms->count;
-    terms->count = step_output_count(step, terms->count);
+    terms->count = pqs_step_output_count(step, terms->count);
 }
 
-int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
-               size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
-               int64_t m_first, int64_t n_first,
-               const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
-               const pqs_values *a_zero_point, const pqs_values *b_zero_point,
-               const pqs_values *bias,
-               int64_t *out, size_t out_stride,
-               pqs_step_events *events, int64_t *counts, size_t counts_stride, int64_t *scratch) {
+static void trace_terms(pqs_tracer *tracer, size_t slots, const int64_t *terms) {
+    pqs_observer observer = {.tracer = tracer};
+    tracer->step = -1;
+    for (size_t slot = 0; slot < slots; slot++) {
+        pqs_record(&observer, (int64_t)slot, 1, 0, terms[slot], terms[slot], terms[slot]);
+    }
+}
+
+int pqs_reduce_traced(const pqs_product *product, const pqs_step *steps, size_t step_count,
+                      size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+                      int64_t m_first, int64_t n_first,
+                      const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+                      const pqs_values *a_zero_point, const pqs_values *b_zero_point,
+                      const pqs_values *bias,
+                      int64_t *out, size_t out_stride,
+                      pqs_step_events *events, int64_t *counts, size_t counts_stride,
+                      int64_t *scratch, pqs_tracer *tracer) {
     const int status = pqs_check_reduce(product, steps, step_count, m, n, k, slots, order, a,
                                         a_stride, b, b_stride, out, events, scratch);
     if (status != PQS_OK) return status;
@@ -156,9 +166,11 @@ int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_co
         pqs_products(product, slots, order, a + row * a_stride, b + column * b_stride,
                      pqs_value_at(a_zero_point, row, column), pqs_value_at(b_zero_point, row, column),
                      m_number, n_number, terms.values);
+        if (tracer) trace_terms(tracer, slots, terms.values);
         for (size_t s = 0; s < step_count; s++) {
             pqs_observer observer = {&events[s], counts ? &counts[row * counts_stride + column] : 0,
-                                     order, m_number, n_number};
+                                     order, m_number, n_number, tracer};
+            if (tracer) tracer->step = (int32_t)s;
             run_step(&steps[s], UINT32_C(256) * (uint32_t)s, pqs_value_at(bias, row, column), held,
                      &terms, &observer);
         }
@@ -168,4 +180,17 @@ int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_co
         if (events[s].trap.found) return PQS_TRAPPED;
     }
     return PQS_OK;
+}
+
+int pqs_reduce(const pqs_product *product, const pqs_step *steps, size_t step_count,
+               size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+               int64_t m_first, int64_t n_first,
+               const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+               const pqs_values *a_zero_point, const pqs_values *b_zero_point,
+               const pqs_values *bias,
+               int64_t *out, size_t out_stride,
+               pqs_step_events *events, int64_t *counts, size_t counts_stride, int64_t *scratch) {
+    return pqs_reduce_traced(product, steps, step_count, m, n, k, slots, order, m_first, n_first, a,
+                             a_stride, b, b_stride, a_zero_point, b_zero_point, bias, out,
+                             out_stride, events, counts, counts_stride, scratch, NULL);
 }

@@ -40,6 +40,13 @@ pqs_range pqs_register_range(const pqs_register *reg);
 int64_t pqs_fit(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor,
                 int *overflows);
 
+/* Where the records of a trace go; step and spill are those of the next one. */
+typedef struct {
+    pqs_trace_record *next;
+    int32_t step;
+    int32_t spill;
+} pqs_tracer;
+
 /* Where the events of one step at output (m, n) go. */
 typedef struct {
     pqs_step_events *events;
@@ -47,12 +54,24 @@ typedef struct {
     const int64_t *order; /* k of each position; null: the position itself */
     int64_t m;
     int64_t n;
+    pqs_tracer *tracer; /* null: nobody asks */
 } pqs_observer;
 
 void pqs_see(pqs_observer *observer, pqs_wide value);
 void pqs_note_overflow(pqs_observer *observer, const pqs_register *reg, int64_t position);
 int64_t pqs_write(const pqs_register *reg, pqs_range range, pqs_wide value, pqs_wide floor,
                   int64_t position, pqs_observer *observer);
+
+void pqs_record_line(pqs_tracer *tracer, int64_t position, int acted, int64_t before,
+                     int64_t value, pqs_wide seen, int64_t after);
+
+/* One line of a trace where somebody asks for it. */
+static inline void pqs_record(const pqs_observer *observer, int64_t position, int acted,
+                              int64_t before, int64_t value, pqs_wide seen, int64_t after) {
+    if (observer->tracer) {
+        pqs_record_line(observer->tracer, position, acted, before, value, seen, after);
+    }
+}
 
 int64_t pqs_narrow_value(const pqs_narrow *step, pqs_range range, int64_t value, pqs_draw draw,
                          pqs_observer *observer);
@@ -72,6 +91,17 @@ void pqs_accumulate_log_values(const pqs_accumulate_logs *step, size_t count,
 void pqs_products(const pqs_product *product, size_t slots, const int64_t *order,
                   const int64_t *a, const int64_t *b, int64_t a_zero_point, int64_t b_zero_point,
                   int64_t m, int64_t n, int64_t *terms);
+
+size_t pqs_step_output_count(const pqs_step *step, size_t count);
+int pqs_reduce_traced(const pqs_product *product, const pqs_step *steps, size_t step_count,
+                      size_t m, size_t n, size_t k, size_t slots, const int64_t *order,
+                      int64_t m_first, int64_t n_first,
+                      const int64_t *a, size_t a_stride, const int64_t *b, size_t b_stride,
+                      const pqs_values *a_zero_point, const pqs_values *b_zero_point,
+                      const pqs_values *bias,
+                      int64_t *out, size_t out_stride,
+                      pqs_step_events *events, int64_t *counts, size_t counts_stride,
+                      int64_t *scratch, pqs_tracer *tracer);
 
 /* The doors: whether a value is one that the header allows. */
 int pqs_register_is_valid(const pqs_register *reg);

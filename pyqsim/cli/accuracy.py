@@ -11,13 +11,13 @@ import numpy as np
 from pyqsim.cli.cells import NETWORKS
 from pyqsim.cli.json_file import check_writable, write_json
 from pyqsim.cli.options import int_in
-from pyqsim.cli.text_table import markdown
 from pyqsim.data import FloatNetwork, digits, float_network
 from pyqsim.data.float_forward import forward
 from pyqsim.errors import DatapathError, QuantizationError
 from pyqsim.formats.catalogue import NETWORK_FAMILIES, Family
 from pyqsim.model import MACHINES, quantize_network
 from pyqsim.model import run as run_network
+from pyqsim.text_table import markdown
 
 __all__ = ["DESCRIPTION", "SUMMARY", "Accuracy", "add_arguments", "run"]
 

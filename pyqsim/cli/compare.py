@@ -15,13 +15,13 @@ import numpy.typing as npt
 from pyqsim.calibration import quantize
 from pyqsim.cli.json_file import write_json
 from pyqsim.cli.options import UsageError, add_files, check_files, int_in
-from pyqsim.cli.text_table import aligned
 from pyqsim.data import float_network
 from pyqsim.errors import PyqsimError, QuantizationError
 from pyqsim.formats import Format
 from pyqsim.formats.base import real_array
 from pyqsim.formats.catalogue import formats_of_bits
 from pyqsim.tensor import QTensor
+from pyqsim.text_table import aligned
 
 __all__ = ["DESCRIPTION", "SUMMARY", "FormatError", "add_arguments", "compare", "run"]
 

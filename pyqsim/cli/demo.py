@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pyqsim.cli.cells import ALL_FORMATS, FORMATS, NETWORKS, CellReport, NetworkReport, measure
-from pyqsim.cli.extras import need
 from pyqsim.cli.info import facts
 from pyqsim.cli.json_file import check_writable, write_json
 from pyqsim.cli.options import int_in
 from pyqsim.data import digits
+from pyqsim.extras import need
 from pyqsim.model import MACHINES
 
 __all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]

@@ -12,10 +12,10 @@ import numpy as np
 
 from pyqsim.cli.json_file import write_json
 from pyqsim.cli.options import UsageError, add_files, check_files, int_in
-from pyqsim.cli.text_table import aligned
 from pyqsim.formats import Format
 from pyqsim.formats.catalogue import FAMILIES, example_scales, example_values, family
 from pyqsim.formats.widths import accumulator_bits, product_limits
+from pyqsim.text_table import aligned
 
 __all__ = ["DESCRIPTION", "SUMMARY", "FormatFacts", "add_arguments", "format_facts", "run"]
 

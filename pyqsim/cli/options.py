@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from pyqsim.cli.extras import need
 from pyqsim.cli.json_file import check_writable
 from pyqsim.errors import PyqsimError
+from pyqsim.extras import need
 
 __all__ = ["UsageError", "add_files", "check_files", "int_in"]
 

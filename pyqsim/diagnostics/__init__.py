@@ -1,7 +1,18 @@
-"""Why two machines disagree: calls as values, changed machines, verdicts."""
+"""Why a number is what it is, and why two machines disagree: explanations, verdicts, proofs."""
 
 from pyqsim.diagnostics.call import Call
 from pyqsim.diagnostics.counterfactuals import Counterfactual, counterfactuals
+from pyqsim.diagnostics.explain import ChainPlace, Explanation, Line, explain
 from pyqsim.diagnostics.verdict import Verdict, verdict
 
-__all__ = ["Call", "Counterfactual", "Verdict", "counterfactuals", "verdict"]
+__all__ = [
+    "Call",
+    "ChainPlace",
+    "Counterfactual",
+    "Explanation",
+    "Line",
+    "Verdict",
+    "counterfactuals",
+    "explain",
+    "verdict",
+]

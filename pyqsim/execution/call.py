@@ -21,6 +21,7 @@ from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
 from pyqsim.execution.telemetry import BlockResult, Chain
+from pyqsim.execution.tracing import ChainTrace, OutputRecord
 
 __all__ = ["Call"]
 
@@ -208,6 +209,41 @@ class Call:
         if self._kernel == "lanes":
             raise DatapathError(f"kernel='lanes': {reason}, allowed: kernel='auto'")
         return run()
+
+    # -- one output --------------------------------------------------------------------------
+
+    def trace(self, m: int, n: int) -> tuple[list[ChainTrace], list[OutputRecord]]:
+        """Every value on the way of one output; the output steps do not follow a trap."""
+        rows, columns = slice(m, m + 1), slice(n, n + 1)
+        chains, corrections = [], []
+        for chain in self.chains:
+            a = self._a.integers(chain.a_plane, rows, chain.ks)
+            b = np.ascontiguousarray(self._packed(chain)[columns])
+            za = _one_number(self._a.zero_point(chain.group, rows))
+            zb = _one_number(self._b.zero_point(chain.group, columns))
+            corrections.append(
+                _native.zero_point_correction(a, b, np.array([[za]]), np.array([[zb]]))
+            )
+            za, zb = (0, 0) if self._fold else (za, zb)
+            raw = self._program.trace(
+                a[0],
+                b[0],
+                order=self._order,
+                m=m,
+                n=self._n_first + n,
+                a_zero_point=za,
+                b_zero_point=zb,
+                bias=0 if self._bias is None else int(self._bias[m, n]),
+            )
+            chains.append(ChainTrace(chain, a[0] - za, b[0] - zb, raw))
+        if any(one.raw.trapped for one in chains):
+            return chains, []
+        values = [one.raw.value for one in chains]
+        return chains, self._pipeline.trace(values, corrections, m, n, self._n_first)
+
+
+def _one_number(zero_point: Ints | None) -> int:
+    return 0 if zero_point is None else int(zero_point[0])
 
 
 def _row_blocks(m: int, width: int, workers: int) -> Iterator[slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from pyqsim.datapath import (
 )
 from pyqsim.errors import CodeError, DatapathError, OverflowTrap, ShapeError
 from pyqsim.execution.call_data import CallData, broadcast, interval_of
+from pyqsim.execution.tracing import OutputRecord
+from pyqsim.modes import WRAP, OverflowRule
 from pyqsim.parameters import FloatFactor, Multiplier, Parameters
 
 __all__ = ["OutputPipeline", "output_of_array"]
@@ -165,7 +168,9 @@ class OutputPipeline:
             )
         )
         completed = [
-            replace(stage.narrow, multiplier=m, shift=stage.narrow.shift + _shift_part(stage, s))
+            replace(
+                stage.narrow, multiplier=m, shift=stage.narrow.shift + _shift_part(stage.shift, s)
+            )
             for m, s in _extreme_pairs(stage, multiplier, shift)
         ]
 
@@ -241,15 +246,89 @@ class OutputPipeline:
             tuple(ops), values, step_first=self._step_first, m_first=rows.start, n_first=n_first
         )
 
+    def trace(
+        self, values: list[int], corrections: list[Ints], m: int, n: int, n_first: int
+    ) -> list[OutputRecord]:
+        """Each primitive by itself on the chains' values of one output; a trap ends it."""
+        records: list[OutputRecord] = []
+        for number, whole in enumerate(self.ops):
+            op = whole.rows(slice(m, m + 1), slice(n, n + 1))
+            if number == self.correction_at:
+                op = replace(op, data=np.stack(corrections))
+            place = {"step_first": self._step_first, "m_first": m, "n_first": n_first + n}
+            made = _merged(op, values, place) if op.kind == "merge" else _each(op, values, place)
+            records += made
+            register = op.narrow.register if op.kind == "narrow" else op.register
+            if register.overflow.rule is OverflowRule.TRAP and any(
+                one.seen != one.after for one in made
+            ):
+                break
+            values = [made[-1].after] if op.kind == "merge" else [one.after for one in made]
+        return records
+
+
+def _single(op: OutputOp, values: list[int], place: dict[str, int]) -> list[int]:
+    """One primitive on the chains of one output."""
+    work = np.array(values, dtype=np.int64).reshape(-1, 1, 1)
+    _native.output((op,), work, **place)
+    results: list[int] = work.reshape(-1).tolist()
+    return results
+
+
+def _each(op: OutputOp, values: list[int], place: dict[str, int]) -> list[OutputRecord]:
+    """A primitive that works on every chain by itself."""
+    after = _single(op, values, place)
+    data = [0] * len(values)
+    if op.data is not None:
+        data = np.broadcast_to(op.data, (len(values), 1, 1)).reshape(-1).tolist()
+    seen = after
+    exact: list[Fraction | None] = [None] * len(values)
+    if op.kind == "add":
+        seen = [value + addend for value, addend in zip(values, data, strict=True)]
+    if op.kind == "narrow":
+        wide = replace(op, narrow=replace(op.narrow, bits=None, overflow=WRAP, signed=True))
+        seen = _single(wide, values, place)
+        exact = [_quotient(op, value, factor) for value, factor in zip(values, data, strict=True)]
+    return [
+        OutputRecord(op.index, chain, None, *line)
+        for chain, line in enumerate(zip(values, exact, seen, after, strict=True))
+    ]
+
+
+def _quotient(op: OutputOp, value: int, factor: int) -> Fraction:
+    """What a narrow primitive rounds."""
+    multiplier = factor if op.multiplier_from_data else op.narrow.multiplier
+    shift = op.narrow.exact_shift
+    if op.shift_data is not None:
+        s = int(op.shift_data.reshape(-1)[0])
+        shift += _shift_part(op.shift_part, s)
+    return Fraction(value * multiplier, op.narrow.divisor) / Fraction(2) ** shift
+
+
+def _merged(op: OutputOp, values: list[int], place: dict[str, int]) -> list[OutputRecord]:
+    """The additions of a merge, one after the other: sums of the first 1, 2, ... chains."""
+    assert op.data is not None
+    records, before = [], 0
+    for chain, value in enumerate(values):
+        first = replace(op, data=op.data[: chain + 1])
+        after = _single(first, values[: chain + 1], place)[0]
+        product = value * int(op.data[chain, 0, 0])
+        seen = before + product
+        records.append(OutputRecord(op.index, chain, before, product, None, seen, after))
+        if seen != after and op.register.overflow.rule is OverflowRule.SATURATE_HOLD:
+            break
+        before = after
+    return records
+
 
 def _clip(value: int, step: Clamp) -> int:
     return min(max(value, step.min), step.max)
 
 
-def _shift_part(stage: Stage, s: int) -> int:
+def _shift_part(part: str, s: int) -> int:
     """What the parameters' shift s (positive: left) adds to the stage's right shift."""
     parts = {"none": 0, "all": -s, "left": -max(s, 0), "right": max(-s, 0)}
-    return parts[stage.shift]
+    return parts[part]
 
 
 def _extreme_pairs(stage: Stage, multiplier: Ints | None, shift: Ints) -> set[tuple[int, int]]:

@@ -13,6 +13,7 @@ from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.telemetry import Chain, collect_events, raise_trap
+from pyqsim.execution.tracing import ChainTrace, OutputRecord
 
 __all__ = ["Runner"]
 
@@ -58,9 +59,24 @@ class Runner:
 
         `n_first` is the number of b's first column in the whole, for places and random numbers.
         """
+        call = self._call(a, data, counts, n_first)
+        results = call.run_blocks(threads)
+        self._explanation = call.explanation()
+        raise_trap(self.datapath, call.chains, results)
+        found = collect_events(self.datapath, call.chains, results, call.counts)
+        leading = (size for size in call.chain_shape if size != 1)
+        return call.result.reshape((*leading, *call.shape)), found
+
+    def trace(
+        self, a: Operand, data: CallData, m: int, n: int
+    ) -> tuple[list[ChainTrace], list[OutputRecord]]:
+        """Every value on the way of one output."""
+        return self._call(a, data, counts=False, n_first=0).trace(m, n)
+
+    def _call(self, a: Operand, data: CallData, counts: bool, n_first: int) -> Call:
         if isinstance(self.datapath.product, Lookup):
             a = a.patterns()
-        call = Call(
+        return Call(
             self.datapath,
             a,
             self.b,
@@ -71,12 +87,6 @@ class Runner:
             counts=counts,
             n_first=n_first,
         )
-        results = call.run_blocks(threads)
-        self._explanation = call.explanation()
-        raise_trap(self.datapath, call.chains, results)
-        found = collect_events(self.datapath, call.chains, results, call.counts)
-        leading = (size for size in call.chain_shape if size != 1)
-        return call.result.reshape((*leading, *call.shape)), found
 
     def explain(self) -> str:
         """Which kernel ran the chains of the last call, and why."""

@@ -16,18 +16,23 @@ from pyqsim.execution import ISAS, KERNELS, CallData, Runner
 from pyqsim.ops.operands import Matrix, first_operand, second_operand
 from pyqsim.parameters import Parameters
 
-__all__ = ["KernelOptions", "Plan", "RunOptions", "matmul", "plan"]
+__all__ = ["DataOptions", "KernelOptions", "Plan", "RunOptions", "matmul", "plan"]
 
 Result = npt.NDArray[Any]
 
 
-class RunOptions(TypedDict, total=False):
-    """Keyword arguments of one run; `matmul` documents them."""
+class DataOptions(TypedDict, total=False):
+    """The numbers that come with a call; `matmul` documents them."""
 
     bias: npt.ArrayLike | None
     requantize: Parameters | None
     out_zero_point: npt.ArrayLike | None
     merge: npt.ArrayLike | None
+
+
+class RunOptions(DataOptions, total=False):
+    """Keyword arguments of one run; `matmul` documents them."""
+
     counts: bool
     out: Result | None
     threads: int | None

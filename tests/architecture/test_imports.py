@@ -15,7 +15,8 @@ PACKAGE = REPOSITORY / "pyqsim"
 
 #: Lowest first. A module imports from the lines above its own, and from its own folder.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_version"),
+    ("errors", "_version", "text_table"),
+    ("extras",),
     ("modes",),
     ("checks",),
     ("formats", "datapath", "parameters", "events"),
@@ -27,7 +28,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("requantize", "calibration", "training"),
     ("ops",),
     ("data",),
-    ("model", "diagnostics"),
+    ("model",),
+    ("diagnostics",),
     ("pyqsim",),  # the package's own __init__: public names
     ("testing",),
     ("cli",),

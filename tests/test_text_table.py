@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyqsim.cli.text_table import aligned, markdown
+from pyqsim.text_table import aligned, markdown
 
 
 def test_columns_are_as_wide_as_their_widest_entry():

@@ -1,0 +1,438 @@
+"""One output of a matmul, every value on its way: terms, partial sums, roundings, overflows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Unpack
+
+from pyqsim.checks import check_int
+from pyqsim.datapath import (
+    Accumulate,
+    AccumulateLogs,
+    Clamp,
+    Datapath,
+    Merge,
+    Narrow,
+    OutputStep,
+    Product,
+    ReduceStep,
+    Register,
+    Requantize,
+)
+from pyqsim.errors import DatapathError
+from pyqsim.events import Place
+from pyqsim.execution import CallData, Runner
+from pyqsim.execution.tracing import ChainTrace, OutputRecord
+from pyqsim.modes import OverflowRule
+from pyqsim.ops.matmul import DataOptions
+from pyqsim.ops.operands import Matrix, first_operand, second_operand
+from pyqsim.text_table import aligned
+
+__all__ = ["ChainPlace", "Explanation", "Line", "explain"]
+
+#: (plane of a, plane of b, scale group).
+ChainPlace = tuple[int, int, int]
+
+_SHOWN = 48  # lines of a printed table; what happened is never left out before what did not
+_OVERFLOW_WORDS = {
+    OverflowRule.WRAP: "wrapped",
+    OverflowRule.SATURATE_HOLD: "saturated and held",
+    OverflowRule.TRAP: "trapped",
+    OverflowRule.SATURATE_ZERO: "zeroed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One value that met one register, or one term.
+
+    Attributes
+    ----------
+    step : int
+        -1: the product; then the reduce steps, then the output steps, counted on.
+    name : str
+        Class of the step, of the spill step, or of the product.
+    chain : tuple of int
+        (plane of a, plane of b, scale group); (0, 0, 0) after `Merge`.
+    lane : int
+        Number of the accumulator among those that the step passes on; of the value for the others.
+    position : int
+        Slot of the last real term inside, in the datapath's order; -1: none.
+    k : int
+        Original index (in the whole K) of the last real term inside, -1: none.
+    a, b : int or None
+        The factors of a term, zero points subtracted where the product does so.
+    before : int or None
+        The accumulator before; None where there is none.
+    value : int
+        What came in.
+    exact : Fraction or None
+        The quotient that is rounded; None where nothing is.
+    seen : int or None
+        What the range rule saw; None: nothing was added.
+    after : int
+        What the register holds then.
+    happened : tuple of str
+        In words: what was rounded, wrapped or saturated; empty for exact arithmetic.
+    overflowed : bool
+        Whether `seen` was outside the register.
+    """
+
+    step: int
+    name: str
+    chain: ChainPlace
+    lane: int
+    position: int
+    k: int
+    a: int | None
+    b: int | None
+    before: int | None
+    value: int
+    exact: Fraction | None
+    seen: int | None
+    after: int
+    happened: tuple[str, ...]
+    overflowed: bool
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """How one output came about.
+
+    Attributes
+    ----------
+    datapath : Datapath
+    m, n : int
+        Which output.
+    lines : tuple of Line
+        Chain by chain in the order of work, then the output steps.
+    values : tuple of int or None
+        The result: one, or one a chain where no `Merge` sums them; None after a trap.
+    overflows : int
+        Of the reduce steps, as `Events` counts them.
+    first : tuple of int or None
+        (step, m, n, k) of the first of them.
+    """
+
+    datapath: Datapath
+    m: int
+    n: int
+    lines: tuple[Line, ...]
+    values: tuple[int, ...] | None
+    overflows: int
+    first: Place | None
+
+    def __repr__(self) -> str:
+        return (
+            f"Explanation(m={self.m}, n={self.n}, values={self.values}, "
+            f"overflows={self.overflows}, first={self.first}, lines={len(self.lines)})"
+        )
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self, limit: int | None = _SHOWN) -> str:
+        """Lay out the lines as text.
+
+        Parameters
+        ----------
+        limit : int or None
+            Most lines shown; of more, those at the beginning and the end and those where something
+            happened come first. None: all.
+
+        Returns
+        -------
+        str
+        """
+        chains = len({line.chain for line in self.lines}) > 1
+        shown = _shown(self.lines, limit)
+        rows, last = [], -1
+        for index in shown:
+            if index != last + 1:
+                rows.append(("", f"... {index - last - 1} lines", *[""] * (7 + chains)))
+            rows.append(_row(self.lines[index], chains))
+            last = index
+        if last + 1 < len(self.lines):
+            rows.append(("", f"... {len(self.lines) - last - 1} lines", *[""] * (7 + chains)))
+        header = ("step", "what", *(("chain",) if chains else ()), "k", "factors", "before")
+        header = (*header, "in", "seen", "after", "")
+        return "\n".join((self._title(), "", aligned(header, rows, left=2)))
+
+    def _title(self) -> str:
+        result = "no result: trapped" if self.values is None else " ".join(map(str, self.values))
+        events = f"{self.overflows} overflows"
+        if self.first is not None:
+            events += f", the first in step {self.first[0]} at k={self.first[3]}"
+        return f"output ({self.m}, {self.n}) = {result}; {events}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything in values that the json module takes; fractions as "p/q"."""
+        lines = [asdict(line) for line in self.lines]
+        for line in lines:
+            line["exact"] = None if line["exact"] is None else str(line["exact"])
+        return {
+            "datapath": repr(self.datapath),
+            "m": self.m,
+            "n": self.n,
+            "values": self.values,
+            "overflows": self.overflows,
+            "first": self.first,
+            "lines": lines,
+        }
+
+    def plot(self, path: str | Path) -> None:
+        """Draw the terms and the partial sums of every step, with registers and overflows.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in .png, .pdf or .svg.
+
+        Raises
+        ------
+        MissingExtraError
+            Without matplotlib: ``pip install 'pyqsim[plot]'``.
+        """
+        from pyqsim.diagnostics.figure import draw_explanation
+
+        draw_explanation(self, Path(path))
+
+
+def explain(
+    a: Matrix, b: Matrix, datapath: Datapath, m: int, n: int, **data: Unpack[DataOptions]
+) -> Explanation:
+    """Say how one output of a matmul came about.
+
+    Parameters
+    ----------
+    a, b, datapath
+        As in `matmul`.
+    m, n : int
+        Which output.
+    **data
+        bias, requantize, out_zero_point, merge: as in `matmul`.
+
+    Returns
+    -------
+    Explanation
+        Written by the C reference: the same values and events as `matmul`'s.
+
+    Raises
+    ------
+    PyqsimError
+        As `matmul` raises them; but a TRAP only ends the explanation.
+
+    Examples
+    --------
+    >>> import pyqsim as qs
+    >>> dp = qs.Datapath(reduce=(qs.Accumulate(group=2), qs.Narrow(shift=1), qs.Accumulate(4)))
+    >>> print(qs.explain([[3, 2, 7, 6]], [[1]] * 4, dp, 0, 0))
+    output (0, 0) = -8; 1 overflows, the first in step 2 at k=3
+    <BLANKLINE>
+    step  what        k  factors  before  in  seen  after
+    ----  ----------  -  -------  ------  --  ----  -----  ----------------
+          Multiply    0    3 * 1                        3
+          Multiply    1    2 * 1                        2
+          Multiply    2    7 * 1                        7
+          Multiply    3    6 * 1                        6
+    0     Accumulate  0                0   3     3      3
+    0     Accumulate  1                3   2     5      5
+    0     Accumulate  2                0   7     7      7
+    0     Accumulate  3                7   6    13     13
+    1     Narrow      1                    5     2      2  tie rounded down
+    1     Narrow      3                   13     6      6  tie rounded down
+    2     Accumulate  1                0   2     2      2
+    2     Accumulate  3                2   6     8     -8  wrapped
+    """
+    if not isinstance(datapath, Datapath):
+        raise DatapathError(f"datapath={datapath!r}, allowed: a Datapath")
+    runner = Runner(datapath, second_operand(b), kernel="reference")
+    first = first_operand(a)
+    check_int("explain", "m", m, 0, len(first.codes) - 1)
+    check_int("explain", "n", n, 0, runner.shape[1] - 1)
+    chains, outputs = runner.trace(first, CallData(**data), int(m), int(n))
+    slots = _slots_to_k(datapath)
+    lines = [line for one in chains for line in _chain_lines(datapath, one, slots)]
+    lines += [_output_line(datapath, record, chains) for record in outputs]
+    left = 1 if any(isinstance(step, Merge) for step in datapath.output) else len(chains)
+    values = [r.after for r in outputs[-left:]] or [one.raw.value for one in chains]
+    trapped = any("trapped" in line.happened for line in lines)
+    overflowed = [one for one in lines if one.overflowed and one.step < len(datapath.reduce)]
+    found = min(overflowed, key=lambda one: (one.chain, one.position, one.step), default=None)
+    return Explanation(
+        datapath=datapath,
+        m=int(m),
+        n=int(n),
+        lines=tuple(lines),
+        values=None if trapped else tuple(values),
+        overflows=len(overflowed),
+        first=None if found is None else (found.step, int(m), int(n), found.k),
+    )
+
+
+def _slots_to_k(datapath: Datapath) -> tuple[int, ...] | None:
+    """k of each slot; None: the slot itself."""
+    if datapath.order is None:
+        return None
+    return tuple(int(k) for k in datapath.order if isinstance(k, int))
+
+
+def _chain_lines(
+    datapath: Datapath, one: ChainTrace, slots: tuple[int, ...] | None
+) -> Iterator[Line]:
+    chain, records = one.chain, one.raw.records
+    place = (chain.a_plane, chain.b_plane, chain.group)
+    numbers: dict[tuple[int, int], int] = {}  # lines so far of each step and spill step
+    columns = [records[name].tolist() for name in _TRACE_COLUMNS]
+    for step, spill, acted, position, before, value, high, low, after in zip(*columns, strict=True):
+        number = numbers[step, spill] = numbers.get((step, spill), -1) + 1
+        k = position if slots is None or position < 0 else slots[position]
+        common = {"step": step, "chain": place, "k": chain.whole_k(k), "position": position}
+        if step < 0:
+            yield _term(datapath.product, one, k, value, common)
+            continue
+        owner: ReduceStep | Narrow = datapath.reduce[step]
+        lane = _lane(owner, number)
+        if spill:
+            assert isinstance(owner, Accumulate)
+            owner = owner.spill[spill - 1]
+        exact = _quotient(owner, value)
+        seen = (high << 64) + low
+        happened = _happened(owner.register, exact, seen, after) if acted else ("nothing added",)
+        yield Line(
+            **common,
+            name=("spill " if spill else "") + type(owner).__name__,
+            lane=lane,
+            a=None,
+            b=None,
+            before=None if isinstance(owner, Narrow) else before,
+            value=value,
+            exact=exact,
+            seen=seen if acted else None,
+            after=after,
+            happened=happened,
+            overflowed=bool(acted) and seen != after,
+        )
+
+
+_TRACE_COLUMNS = (
+    *("step", "spill", "acted", "position", "before", "value"),
+    *("seen_high", "seen_low", "after"),
+)
+
+
+def _term(product: Product, one: ChainTrace, k: int, value: int, common: dict[str, Any]) -> Line:
+    """A term with its factors; a hole has none."""
+    a, b = (None, None) if k < 0 else (int(one.a[k]), int(one.b[k]))
+    return Line(
+        **common,
+        name=type(product).__name__,
+        lane=common["position"],
+        a=a,
+        b=b,
+        before=None,
+        value=value,
+        exact=None,
+        seen=None,
+        after=value,
+        happened=(),
+        overflowed=False,
+    )
+
+
+def _lane(step: ReduceStep, number: int) -> int:
+    """Which of the values that a step passes on its line number `number` belongs to."""
+    if isinstance(step, Narrow):
+        return number
+    if isinstance(step, AccumulateLogs):
+        return 0 if step.group is None else number // step.group
+    if step.spill:
+        return 0
+    block = 0 if step.group is None else number // (step.group * step.interleave)
+    return block * step.interleave + number % step.interleave
+
+
+def _quotient(step: ReduceStep, value: int) -> Fraction | None:
+    if not isinstance(step, Narrow):
+        return None
+    return Fraction(value * step.multiplier, step.divisor) / Fraction(2) ** step.exact_shift
+
+
+def _happened(
+    register: Register | None, exact: Fraction | None, seen: int, after: int
+) -> tuple[str, ...]:
+    """What a value lost on its way into a register, in words."""
+    words = []
+    if exact is not None and exact != seen:
+        tie = "tie " if exact.denominator == 2 else ""
+        words.append(f"{tie}rounded {'up' if seen > exact else 'down'}")
+    if seen != after:
+        rule = OverflowRule.WRAP if register is None else register.overflow.rule
+        default = "saturated" if "SATURATE" in rule.name else "wrapped"
+        words.append(_OVERFLOW_WORDS.get(rule, default))
+    return tuple(words)
+
+
+def _output_line(datapath: Datapath, record: OutputRecord, chains: list[ChainTrace]) -> Line:
+    step = datapath.output[record.index]
+    one = chains[record.chain].chain if len(chains) > 1 else chains[0].chain
+    happened = _happened(_register(step), record.exact, record.seen, record.after)
+    if isinstance(step, Clamp) and record.value != record.after:
+        happened = ("clamped",)
+    return Line(
+        step=len(datapath.reduce) + record.index,
+        name=type(step).__name__,
+        chain=(one.a_plane, one.b_plane, one.group),
+        lane=record.chain,
+        k=-1,
+        position=-1,
+        a=None,
+        b=None,
+        before=record.before,
+        value=record.value,
+        exact=record.exact,
+        seen=record.seen,
+        after=record.after,
+        happened=happened,
+        overflowed=record.seen != record.after,
+    )
+
+
+def _register(step: OutputStep) -> Register | None:
+    """The register of an output step, or of its scheme's last stage."""
+    if isinstance(step, Requantize):
+        stages = step.scheme.stages
+        return stages[-1].narrow.register if stages else None
+    register: Register | None = getattr(step, "register", None)
+    return register
+
+
+# -- text ------------------------------------------------------------------------------------------
+
+
+def _row(line: Line, with_chain: bool) -> tuple[str, ...]:
+    return (
+        "" if line.step < 0 else str(line.step),
+        line.name,
+        *((",".join(map(str, line.chain)),) if with_chain else ()),
+        "" if line.k < 0 else str(line.k),
+        "" if line.a is None else f"{line.a} * {line.b}",
+        "" if line.before is None else str(line.before),
+        "" if line.step < 0 else str(line.value),
+        "" if line.seen is None else str(line.seen),
+        str(line.after),
+        ", ".join(line.happened),
+    )
+
+
+def _shown(lines: tuple[Line, ...], limit: int | None) -> list[int]:
+    """Which lines a table of `limit` shows: both ends, then what happened, then the rest."""
+    if limit is None or len(lines) <= limit:
+        return list(range(len(lines)))
+    ends = [*range(limit // 8), *range(len(lines) - limit // 8, len(lines))]
+    events = [i for i, line in enumerate(lines) if line.happened]
+    ranked = dict.fromkeys([*ends, *events, *range(len(lines))])
+    return sorted(list(ranked)[:limit])
