@@ -27,7 +27,7 @@ from pyqsim.events import Place
 from pyqsim.execution import CallData, Runner
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
 from pyqsim.modes import OverflowRule
-from pyqsim.ops.matmul import DataOptions
+from pyqsim.ops import DataOptions
 from pyqsim.ops.operands import Matrix, first_operand, second_operand
 from pyqsim.text_table import aligned
 

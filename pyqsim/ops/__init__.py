@@ -6,13 +6,14 @@ from pyqsim.ops.add import add
 from pyqsim.ops.conv2d import conv2d
 from pyqsim.ops.encoding import Encoding
 from pyqsim.ops.linear import linear
-from pyqsim.ops.matmul import Plan, matmul, plan
+from pyqsim.ops.matmul import DataOptions, Plan, matmul, plan
 from pyqsim.ops.narrow import narrow
 from pyqsim.ops.pool import average_pool2d, max_pool2d
 
 __all__ = [
     "ISAS",
     "KERNELS",
+    "DataOptions",
     "Encoding",
     "Plan",
     "add",
