@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim.datapath import Datapath
-from pyqsim.ops import matmul
+from pyqsim.ops.matmul import matmul
 from pyqsim.tensor import QTensor
 
 __all__ = ["Call"]
