@@ -149,17 +149,22 @@ class Explanation:
         """
         chains = len({line.chain for line in self.lines}) > 1
         shown = _shown(self.lines, limit)
-        rows, last = [], -1
-        for index in shown:
+        rows, words, last = [], ["", ""], -1
+        for index in [*shown, len(self.lines)]:
             if index != last + 1:
-                rows.append(("", f"... {index - last - 1} lines", *[""] * (7 + chains)))
-            rows.append(_row(self.lines[index], chains))
+                rows.append(("", f"... {index - last - 1} lines", *[""] * (6 + chains)))
+                words.append("")
+            if index < len(self.lines):
+                rows.append(_row(self.lines[index], chains))
+                words.append(", ".join(self.lines[index].happened))
             last = index
-        if last + 1 < len(self.lines):
-            rows.append(("", f"... {len(self.lines) - last - 1} lines", *[""] * (7 + chains)))
         header = ("step", "what", *(("chain",) if chains else ()), "k", "factors", "before")
-        header = (*header, "in", "seen", "after", "")
-        return "\n".join((self._title(), "", aligned(header, rows, left=2)))
+        table = aligned((*header, "in", "seen", "after"), rows, left=2).splitlines()
+        width = max(map(len, table))
+        beside = (
+            f"{line:{width}}  {word}".rstrip() for line, word in zip(table, words, strict=True)
+        )
+        return "\n".join((self._title(), "", *beside))
 
     def _title(self) -> str:
         result = "no result: trapped" if self.values is None else " ".join(map(str, self.values))
@@ -233,7 +238,7 @@ def explain(
     output (0, 0) = -8; 1 overflows, the first in step 2 at k=3
     <BLANKLINE>
     step  what        k  factors  before  in  seen  after
-    ----  ----------  -  -------  ------  --  ----  -----  ----------------
+    ----  ----------  -  -------  ------  --  ----  -----
           Multiply    0    3 * 1                        3
           Multiply    1    2 * 1                        2
           Multiply    2    7 * 1                        7
@@ -424,7 +429,6 @@ def _row(line: Line, with_chain: bool) -> tuple[str, ...]:
         "" if line.step < 0 else str(line.value),
         "" if line.seen is None else str(line.seen),
         str(line.after),
-        ", ".join(line.happened),
     )
 
 
