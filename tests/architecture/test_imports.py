@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_native",),
     ("execution",),
     ("requantize", "calibration", "training"),
-    ("ops",),
+    ("ops", "datapath_json"),
     ("data",),
     ("model",),
     ("diagnostics",),

@@ -1,0 +1,407 @@
+"""Calls for a datapath: operands whose sums hit its ties and edges, and numbers to go with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim.datapath import Accumulate, AddZeroPoint, Clamp, Datapath, Lookup, Multiply, Requantize
+from pyqsim.diagnostics import Call
+from pyqsim.errors import OperandError
+from pyqsim.formats import Format
+from pyqsim.parameters import Multiplier
+from pyqsim.requantize import DoubleRounding, SingleRounding
+from pyqsim.tensor import QTensor
+from pyqsim.testing.choices import Choices
+from pyqsim.testing.steering import Numbers, Target, largest_limit, steer, targets
+
+__all__ = ["OperandKind", "draw_call", "draw_parameters", "draw_zero_point"]
+
+Ints = npt.NDArray[np.int64]
+#: A format, or an integer dtype whose numbers are their own integers.
+OperandKind = Format | np.dtype[Any]
+
+_LONGEST = 1 << 12
+_LAYOUTS = ("c", "f", "reversed", "every other", "offset")
+
+
+def draw_call(
+    choices: Choices,
+    datapath: Datapath,
+    *,
+    a: OperandKind,
+    b: OperandKind,
+    zero_points: bool = True,
+    max_side: int = 5,
+    sizes: tuple[int, int, int] | None = None,
+) -> Call:
+    """Draw a call.
+
+    Parameters
+    ----------
+    choices : Choices
+    datapath : Datapath
+        One plane and one scale group.
+    a, b : Format or dtype
+    zero_points : bool
+        Whether operands of formats that have one are given zero points.
+    max_side : int
+        Largest M and N.
+    sizes : (int, int, int), optional
+        M, N, K; default: drawn.
+
+    Returns
+    -------
+    Call
+    """
+    side_a, side_b = (_Side(kind, zero_points and _subtracts(datapath)) for kind in (a, b))
+    m, n, k = sizes or _draw_sizes(choices, datapath, side_a, side_b, max_side)
+    za, zb = side_a.draw_zero_points(choices, m), side_b.draw_zero_points(choices, n)
+    data, numbers = _draw_data(choices, datapath, side_a.reach * side_b.reach * max(k, 1), n)
+    b_codes = side_b.draw_codes(choices, (k, n), at_ends=choices.pick((False, True)))
+    _plant_units(choices, b_codes, side_b, zb)
+    weights = side_b.integers(b_codes) - zb.T
+    a_codes = side_a.draw_codes(choices, (m, k))
+    if k and n and not isinstance(datapath.product, Lookup):
+        wanted = [list(targets(datapath, number)) for number in numbers]
+        folds = datapath.product == Multiply("fold")
+        for row in range(m):
+            column = choices.integer(0, n - 1)
+            raw = folds and choices.pick((True, False))
+            zero_point = 0 if raw else int(za[row, 0])
+            kept = [target for target in wanted[column] if target.raw == raw]
+            of_column = weights[:, column] + (int(zb[column, 0]) if raw else 0)
+            place = _Place(datapath, kept, of_column, side_a, zero_point)
+            a_codes[row] = place.row(choices, a_codes[row])
+    return Call(
+        side_a.operand(choices, a_codes, za, 0), side_b.operand(choices, b_codes, zb, 1),
+        datapath, data,
+    )  # fmt: skip
+
+
+def _subtracts(datapath: Datapath) -> bool:
+    if isinstance(datapath.product, Multiply):
+        fold = datapath.product == Multiply("fold")
+        return not fold or any(type(s).__name__ == "CorrectZeroPoints" for s in datapath.output)
+    return False
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What the elements of one operand may be."""
+
+    kind: OperandKind
+    zero_points: bool
+
+    def __post_init__(self) -> None:
+        if isinstance(self.kind, Format) and self.kind.planes > 1:
+            raise OperandError(f"format={self.kind}: planes={self.kind.planes}, allowed: 1")
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest code."""
+        if isinstance(self.kind, Format):
+            return self.kind.code_min, self.kind.code_max
+        info = np.iinfo(self.kind)
+        return max(int(info.min), -(2**31)), min(int(info.max), 2**31 - 1)
+
+    @property
+    def has_zero_point(self) -> bool:
+        return self.zero_points and isinstance(self.kind, Format) and self.kind.has_zero_point
+
+    def integers(self, codes: Ints) -> Ints:
+        return self.kind.decode(codes) if isinstance(self.kind, Format) else codes
+
+    @property
+    def reach(self) -> int:
+        """Largest magnitude of an element without zero point."""
+        low, high = self.limits
+        ends = np.array([low, high])
+        if isinstance(self.kind, Format):
+            return int(np.abs(self.kind.decode(np.arange(low, high + 1))).max())
+        return int(np.abs(ends).max())
+
+    def draw_codes(
+        self, choices: Choices, shape: tuple[int, int], *, at_ends: bool = False
+    ) -> Ints:
+        """Any codes, or the smallest and the largest only."""
+        low, high = self.limits
+        corners = sorted({c for c in (0, low, high, -1, 1, low + 1) if low <= c <= high})
+        count = shape[0] * shape[1]
+        if at_ends:
+            ends = choices.integers(0, 1, count, (0, 1))
+            return np.where(ends == 0, low, high).reshape(shape)
+        return choices.integers(low, high, count, corners).reshape(shape).copy()
+
+    def draw_zero_points(self, choices: Choices, rows: int) -> Ints:
+        """(rows, 1): often one and the same for all, 0 where the operand has none."""
+        if not self.has_zero_point or not isinstance(self.kind, Format):
+            return np.zeros((rows, 1), np.int64)
+        if choices.pick((True, False)):
+            one = draw_zero_point(choices, self.kind)
+            return np.full((rows, 1), one, dtype=np.int64)
+        values = [draw_zero_point(choices, self.kind) for _ in range(rows)]
+        return np.array(values, dtype=np.int64).reshape(rows, 1)
+
+    def values(self, zero_point: int) -> tuple[Ints, Ints]:
+        """What an element may be after its zero point, ascending, and the code of each."""
+        low, high = self.limits
+        if high - low > 2**16:
+            codes = np.arange(max(low, -(2**15)), min(high, 2**15 - 1) + 1)
+        else:
+            codes = np.arange(low, high + 1)
+        integers = self.integers(codes) - zero_point
+        distinct, first = np.unique(integers, return_index=True)
+        return distinct, codes[first]
+
+    def operand(
+        self, choices: Choices, codes: Ints, zero_points: Ints, axis: int
+    ) -> QTensor | npt.NDArray[Any]:
+        if not isinstance(self.kind, Format):
+            return _laid_out(choices, codes.astype(self.kind))
+        flat = zero_points.reshape(-1)
+        if flat.size == 0 or (flat == flat[0]).all():
+            return QTensor(codes, self.kind, 1.0, int(flat[0]) if flat.size else 0)
+        return QTensor(codes, self.kind, np.ones(flat.shape), flat, axis=axis)
+
+
+def draw_zero_point(choices: Choices, fmt: Format) -> int:
+    """0, the two ends, or any."""
+    if not fmt.has_zero_point:
+        return 0
+    low, high = fmt.code_min, fmt.code_max
+    inside = min(max(0, low), high)
+    return choices.pick((inside, low, high, choices.integer(low, high)))
+
+
+def _laid_out(choices: Choices, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same numbers, at other strides."""
+    layout = choices.pick(_LAYOUTS)
+    if layout == "f":
+        return np.asfortranarray(array)
+    if layout == "reversed":
+        return np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
+    if layout == "every other":
+        wide = np.zeros((array.shape[0] * 2, array.shape[1] * 2), dtype=array.dtype)
+        wide[::2, ::2] = array
+        return wide[::2, ::2]
+    if layout == "offset":
+        wide = np.zeros((array.shape[0] + 1, array.shape[1] + 1), dtype=array.dtype)
+        wide[1:, 1:] = array
+        return wide[1:, 1:]
+    return array
+
+
+def _draw_sizes(
+    choices: Choices, datapath: Datapath, a: _Side, b: _Side, max_side: int
+) -> tuple[int, int, int]:
+    sides = [s for s in (1, 2, 3, max_side) * 4 if s <= max_side] + [0]
+    m, n = choices.pick(sides), choices.pick(sides)
+    order = datapath.order
+    if order is not None:
+        return m, n, sum(isinstance(k, int) and k >= 0 for k in order)
+    small = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33}
+    for size in _group_sizes(datapath):
+        small |= {size - 1, size, size + 1, 2 * size, 2 * size + 1}
+    needed = ceil(largest_limit(datapath) / max(a.reach * b.reach, 1)) + 2
+    deep = [k for k in (2 * needed + 3, needed + 1, 4 * needed) if k <= _LONGEST]
+    lengths = sorted(k for k in small if 0 <= k <= _LONGEST and _leaves_one(datapath, k))
+    deep = [k for k in deep if _leaves_one(datapath, k)]
+    if not lengths and not deep:
+        return m, n, 1
+    return m, n, choices.pick(choices.pick([kind for kind in (lengths, deep) if kind]))
+
+
+def _group_sizes(datapath: Datapath) -> list[int]:
+    sizes, size = [], 1
+    for step in datapath.reduce:
+        if isinstance(step, Accumulate) and step.group is not None:
+            size = min(size * step.group * step.interleave, _LONGEST)
+            sizes.append(size)
+    return sizes
+
+
+def _leaves_one(datapath: Datapath, k: int) -> bool:
+    count = k
+    for step in datapath.reduce:
+        count = getattr(step, "output_count", lambda c: c)(count)
+    return count == 1
+
+
+def _plant_units(choices: Choices, codes: Ints, side: _Side, zero_points: Ints) -> None:
+    """In every column, one weight of the smallest magnitude, so that any sum can be made."""
+    k, n = codes.shape
+    for column in range(n if k else 0):
+        values, of_values = side.values(int(zero_points[column, 0]))
+        smallest = np.abs(np.where(values == 0, np.iinfo(np.int32).max, values)).argmin()
+        at = choices.pick((k - 1, 0, choices.integer(0, k - 1)))
+        codes[at, column] = of_values[smallest]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One row to be steered for one column."""
+
+    datapath: Datapath
+    wanted: list[Target]
+    weights: Ints
+    side: _Side
+    zero_point: int
+
+    def row(self, choices: Choices, codes: Ints) -> Ints:
+        """The row's codes, as drawn or steered."""
+        ways = ["as drawn", "extremes", "return", *(["tie"] * 2), *(["edge"] * 2)]
+        way = choices.pick(ways)
+        kept = [target for target in self.wanted if target.kind == way]
+        if way == "as drawn" or (way in ("tie", "edge") and not kept):
+            return codes
+        values, of_values = self.side.values(int(self.zero_point))
+        row = self._integers(codes)
+        if way == "extremes":
+            row = self._extremes(values, choices.pick((1, -1)))
+        elif way == "return":
+            row = self._return(choices, values)
+        else:
+            row = self._towards(choices, row, values, choices.pick(kept))
+        found: Ints = of_values[np.searchsorted(values, row)]
+        return found
+
+    def _integers(self, codes: Ints) -> Ints:
+        integers: Ints = self.side.integers(codes) - self.zero_point
+        return integers
+
+    def _order(self) -> list[int]:
+        order = self.datapath.order
+        if order is None:
+            return list(range(len(self.weights)))
+        return [int(k) for k in order if isinstance(k, int) and k >= 0]
+
+    def _extremes(self, values: Ints, sign: int) -> Ints:
+        """Every product at its largest: the sum leaves every register."""
+        high = np.where(self.weights * sign >= 0, values[-1], values[0])
+        ints: Ints = high.astype(np.int64)
+        return ints
+
+    def _return(self, choices: Choices, values: Ints) -> Ints:
+        """A prefix that leaves the range, and a rest that brings the exact sum back."""
+        sign = choices.pick((1, -1))
+        row = self._extremes(values, sign)
+        order = self._order()
+        half = len(order) // 2
+        tail = order[half:]
+        row[tail] = self._extremes(values, -sign)[tail]
+        return self._solve(row, values, order, choices.integer(-2, 2), len(order) - half)
+
+    def _towards(self, choices: Choices, row: Ints, values: Ints, target: Target) -> Ints:
+        span = target.span
+        order = self._order()[: span or None]
+        q = choices.integer(-4, 4) if target.kind == "tie" else choices.integer(-1, 2)
+        total = target.sum_for(q, choices.pick((True, False)))
+        reach = max(abs(int(values[0])), abs(int(values[-1])))
+        heavy = reach * max(int(np.abs(self.weights).max()), 1)
+        free = min(len(order), ceil(abs(total) / max(heavy, 1)) * 2 + 8)
+        if abs(total) > heavy:  # the drawn numbers would only be in the way
+            row = np.full_like(row, values[np.abs(values).argmin()])
+        return self._solve(row, values, order, total, free)
+
+    def _solve(self, row: Ints, values: Ints, order: list[int], total: int, free: int) -> Ints:
+        row = row.copy()
+        row[order] = steer(row[order], self.weights[order], values, total, free)
+        return row
+
+
+def _draw_data(
+    choices: Choices, datapath: Datapath, reach: int, n: int
+) -> tuple[dict[str, Any], list[Numbers]]:
+    """The data of the call, and what they are in every column."""
+    data: dict[str, Any] = {}
+    per_column = choices.pick((False, True)) and n > 0
+    shape: tuple[int, ...] = (n,) if per_column else ()
+    count = n if per_column else 1
+    bias, zero_point = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    scales = [Fraction(1)] * count
+    if datapath.reads_bias:
+        low, high = _bias_limits(datapath, reach)
+        corners = sorted({min(max(c, low), high) for c in (0, 1, -1, low, high)}, key=abs)
+        bias = choices.integers(low, high, count, corners)
+        data["bias"] = bias.reshape(shape)
+    for step in datapath.output:
+        if isinstance(step, Requantize):
+            parameters, scales = draw_parameters(choices, step.scheme, reach, shape)
+            data["requantize"] = parameters
+        elif isinstance(step, AddZeroPoint):
+            low, high = _code_limits(datapath)
+            zero_point = choices.integers(low, high, count, (0, low, high, low + 1))
+            data["out_zero_point"] = zero_point.reshape(shape)
+    numbers = [
+        Numbers(int(bias[i % count]), scales[i % count], int(zero_point[i % count]))
+        for i in range(n if count else 0)
+    ]
+    return data, numbers
+
+
+def _bias_limits(datapath: Datapath, reach: int) -> tuple[int, int]:
+    low, high = -min(reach, 2**31 - 1), min(reach, 2**31 - 1)
+    for step in datapath.reduce:
+        if isinstance(step, Accumulate) and step.start == "bias":
+            register = step.register
+            if register.minimum is not None and register.maximum is not None:
+                return max(register.minimum, -(2**31)), min(register.maximum, 2**31 - 1)
+    return low, high
+
+
+def _code_limits(datapath: Datapath) -> tuple[int, int]:
+    """The codes that the output zero point may be: those of the Clamp, else int8."""
+    clamps = [step for step in datapath.output if isinstance(step, Clamp)]
+    if clamps:
+        return max(clamps[-1].min, -(2**15)), min(clamps[-1].max, 2**15 - 1)
+    return -128, 127
+
+
+def draw_parameters(
+    choices: Choices, scheme: Any, reach: int, shape: tuple[int, ...]
+) -> tuple[Any, list[Fraction]]:
+    """Parameters of a scheme, and the real factor of each.
+
+    Parameters
+    ----------
+    choices : Choices
+    scheme : Scheme
+        One with ``encode``.
+    reach : int
+        Largest magnitude of an accumulator: factors are such that most results have 3 to 10 bits.
+    shape : tuple of int
+        ``()`` or ``(columns,)``.
+
+    Returns
+    -------
+    parameters : object
+    factors : list of Fraction
+    """
+    bits = max(reach, 1).bit_length()
+    count = shape[0] if shape else 1
+    factors = []
+    for _ in range(count):
+        exponent = choices.integer(3, 10) - bits
+        mantissa = choices.pick((1, 1, 3, 5, choices.integer(2**23, 2**24 - 1)))
+        factor = Fraction(mantissa, 1 << (mantissa.bit_length() - 1)) * Fraction(2) ** exponent
+        if not isinstance(scheme, _ANY_FACTOR):
+            factor = Fraction(2) ** exponent if type(scheme).__name__ == "ShiftOnly" else factor
+        factors.append(factor)
+    if isinstance(scheme, _ANY_FACTOR) and choices.pick((0, 0, 0, 1)):
+        ms = choices.integers(2**30, 2**31 - 1, count, (2**30, 2**31 - 1, 3 << 29))
+        ss = choices.integers(max(-31, 2 - bits), 2, count, (0, 1, -1))
+        factors = [
+            Fraction(int(m)) * Fraction(2) ** (int(s) - 31) for m, s in zip(ms, ss, strict=True)
+        ]
+        return Multiplier(ms.reshape(shape), ss.reshape(shape)), factors
+    real = np.array([float(factor) for factor in factors]).reshape(shape)
+    return scheme.encode(real), factors
+
+
+_ANY_FACTOR = (DoubleRounding, SingleRounding)
