@@ -300,7 +300,7 @@ class _Place:
     def _towards(self, choices: Choices, row: Ints, values: Ints, target: Target) -> Ints:
         span = target.span
         order = self._order()[: span or None]
-        q = choices.integer(-4, 4) if target.kind == "tie" else choices.integer(-1, 2)
+        q = choices.integer(-4, 4) if target.kind == "tie" else choices.pick((1, 0, 1, 0, 2, -1))
         total = target.sum_for(q, choices.pick((True, False)))
         reach = max(abs(int(values[0])), abs(int(values[-1])))
         heavy = reach * max(int(np.abs(self.weights).max()), 1)
