@@ -26,7 +26,7 @@ from pyqsim.datapath import (
     Stage,
     Thresholds,
 )
-from pyqsim.diagnostics import Explanation, explain
+from pyqsim.diagnostics import Explanation, Headroom, explain, headroom
 from pyqsim.events import Events, StepEvents
 from pyqsim.formats import (
     Affine,
@@ -113,6 +113,7 @@ __all__ = [
     "Explanation",
     "Format",
     "FromLogs",
+    "Headroom",
     "LogQuant",
     "Lookup",
     "Merge",
@@ -135,6 +136,7 @@ __all__ = [
     "__version__",
     "errors",
     "explain",
+    "headroom",
     "matmul",
     "narrow",
     "ops",

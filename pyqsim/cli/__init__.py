@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pyqsim import __version__
-from pyqsim.cli import accuracy, compare, demo, formats, info
+from pyqsim.cli import accuracy, compare, demo, formats, info, prove
 from pyqsim.errors import PyqsimError
 
 __all__ = ["main"]
@@ -17,6 +17,7 @@ _COMMANDS = {
     "formats": formats,
     "compare": compare,
     "accuracy": accuracy,
+    "prove": prove,
     "info": info,
 }
 
@@ -30,6 +31,7 @@ examples:
   pyqsim formats APoT --bits 4     one format and its levels; --plot FILE draws them
   pyqsim compare --bits 3           which format holds weights best; or compare FILE.npy
   pyqsim accuracy                  digits right per weight format and width
+  pyqsim prove FILE.npy --bits 20  can a 20-bit accumulator overflow? proof, or input
   pyqsim info                      what is installed here
   pyqsim COMMAND --help            the options of a command
 

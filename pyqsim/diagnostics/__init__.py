@@ -3,6 +3,8 @@
 from pyqsim.diagnostics.call import Call
 from pyqsim.diagnostics.counterfactuals import Counterfactual, counterfactuals
 from pyqsim.diagnostics.explain import ChainPlace, Explanation, Line, explain
+from pyqsim.diagnostics.headroom import Headroom, StepHeadroom, Witness, headroom
+from pyqsim.diagnostics.network_headroom import LayerHeadroom, network_headroom
 from pyqsim.diagnostics.verdict import Verdict, verdict
 
 __all__ = [
@@ -10,9 +12,15 @@ __all__ = [
     "ChainPlace",
     "Counterfactual",
     "Explanation",
+    "Headroom",
+    "LayerHeadroom",
     "Line",
+    "StepHeadroom",
     "Verdict",
+    "Witness",
     "counterfactuals",
     "explain",
+    "headroom",
+    "network_headroom",
     "verdict",
 ]
