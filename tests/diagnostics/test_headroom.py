@@ -12,7 +12,10 @@ from parity.random_cases import Draw, _reduce
 
 import pyqsim as qs
 from pyqsim.bounds import Interval
+from pyqsim.data import digits, float_network
+from pyqsim.diagnostics import network_headroom
 from pyqsim.diagnostics.published_bounds import centred_bits, data_type_bits, l1_bits
+from pyqsim.model import Conv2d, Linear, Machine, quantize_network, run
 
 LAYERS = {1: 1_000, 2: 30_000}
 BRUTE = {1: 250, 2: 20_000}
