@@ -1,0 +1,167 @@
+"""Accelerators: Gemmini, VTA, NVDLA, Hexagon HVX, NVIDIA dp4a, an in-memory array."""
+
+from __future__ import annotations
+
+from pyqsim.datapath import Accumulate, AddBias, Datapath, Narrow, Requantize
+from pyqsim.modes import FLOOR, HALF_AWAY, HALF_UP, SATURATE, WRAP
+from pyqsim.requantize import FloatScale, ShiftOnly
+from pyqsim.targets.common import CODES_S8, ONE, S8, S32, U8, dot, shifter
+from pyqsim.targets.target import IntegerRange, Target
+
+__all__ = ["TARGETS"]
+
+_GEMMINI_OUTPUT = (AddBias(32), Requantize(FloatScale()), CODES_S8)
+_GEMMINI_SCALE = (
+    "The comment in Arithmetic.scala says the shift rounds away from 0; it rounds half to even",
+)
+
+TARGETS = (
+    Target(
+        name="gemmini-functional",
+        family="accelerators",
+        title="Gemmini's C library and Spike model: 32-bit sums",
+        datapath=Datapath(reduce=(Accumulate(32),), output=_GEMMINI_OUTPUT),
+        a=S8,
+        b=S8,
+        scale_rule="float32",
+        source="ucb-bar/gemmini-rocc-tests@180c468 include/gemmini.h; libgemmini@5b1254a",
+        confidence="read",
+        notes="ReLU, where asked for, comes before the scale: Clamp(0, ...) after AddBias",
+        pitfalls=(*_GEMMINI_SCALE, "The hardware's wires are narrower: gemmini-20bit"),
+    ),
+    Target(
+        name="gemmini-20bit",
+        family="accelerators",
+        title="Gemmini's RTL, weight stationary: 20-bit columns of 16 rows",
+        datapath=Datapath(
+            reduce=(Accumulate(20, WRAP, group=16), Accumulate(32)), output=_GEMMINI_OUTPUT
+        ),
+        a=S8,
+        b=S8,
+        scale_rule="float32",
+        source="ucb-bar/gemmini@8c3f992 Configs.scala l.23-29, PE.scala, AccumulatorMem.scala",
+        confidence="read",
+        notes="spatialArrayOutputType is 20 bits; sums of 16 int8 products reach 2**18 and fit. "
+        "Output stationary, the whole sum would be in 20 bits",
+        pitfalls=_GEMMINI_SCALE,
+    ),
+    Target(
+        name="vta",
+        family="accelerators",
+        title="TVM VTA: dot of 16, 32-bit sum, floor shift, low 8 bits",
+        datapath=Datapath(
+            reduce=(Accumulate(group=16), Accumulate(32, WRAP)),
+            output=(
+                AddBias(32),
+                Requantize(ShiftOnly(FLOOR, 32, WRAP)),
+                CODES_S8,
+                Narrow(bits=8, overflow=WRAP),
+            ),
+        ),
+        a=S8,
+        b=S8,
+        source="apache/tvm-vta@d4a15f6 hardware/xilinx/src/vta.{h,cc}, sim_driver.cc, TensorAlu",
+        confidence="read",
+        notes="The clamp is two ALU instructions (MIN, MAX) that compilers emit",
+        pitfalls=(
+            "Without that clamp the output is the low 8 bits: it wraps",
+            "HLS reads the low 5 shift bits as signed (16..31 shift left), Chisel as unsigned, the "
+            "simulator the whole int",
+        ),
+    ),
+    Target(
+        name="nvdla-cacc-int8",
+        family="accelerators",
+        title="NVDLA convolution accumulator, int8: 34-bit saturating sum, rounded to 32",
+        datapath=Datapath(
+            reduce=(Accumulate(group=64), Accumulate(34, SATURATE)),
+            output=(Requantize(ShiftOnly(HALF_AWAY, 32, SATURATE)),),
+        ),
+        a=S8,
+        b=S8,
+        source="nvdla/hw nvdlav1@8e06b1b CMAC, CACC; nvdla/doc@31f5740 precision.rst",
+        confidence="read",
+        notes="truncate comes with the call, PowerOfTwoFactor(-truncate), 0..16 here. K tiles of "
+        "64 channels: conv2d's order (('c', 64), 'kh', 'kw', 'c')",
+        pitfalls=(
+            "Beyond 16 bits the RTL keeps 16 fraction bits only and rounds some values down",
+        ),
+    ),
+    Target(
+        name="hexagon-vrmpy",
+        family="accelerators",
+        title="Hexagon HVX vrmpy(ub, b): accumulator + 4 products, wraps",
+        datapath=dot(4, 32, WRAP),
+        a=U8,
+        b=S8,
+        source="qemu 7.2 target/hexagon/imported/mmvec/ext.idef",
+        confidence="read",
+        pitfalls=("Its comment says 'and saturation'; the code adds plainly",),
+    ),
+    Target(
+        name="hexagon-vasr-rnd-sat",
+        family="accelerators",
+        title="Hexagon HVX vasr(w, w, R):rnd:sat: 32 bits rounded to 16",
+        datapath=shifter(HALF_UP, 16, SATURATE),
+        a=S32,
+        b=ONE,
+        k=1,
+        source="qemu 7.2 target/hexagon/imported/mmvec/ext.idef",
+        confidence="read",
+        notes="The shift comes with the call, PowerOfTwoFactor(-s), s in 0..15; without :rnd FLOOR",
+    ),
+    Target(
+        name="nvidia-dp4a",
+        family="accelerators",
+        title="NVIDIA dp4a: accumulator + 4 products, wraps",
+        datapath=dot(4, 32, WRAP),
+        a=S8,
+        b=S8,
+        source="NVIDIA PTX ISA, dp4a",
+        confidence="documented",
+    ),
+    Target(
+        name="adc-column",
+        family="accelerators",
+        title="in-memory array: columns of 64 rows read by a 5-bit converter",
+        datapath=Datapath(
+            reduce=(
+                Accumulate(group=64),
+                Narrow(shift=6, rounding=HALF_UP, bits=5, overflow=SATURATE),
+                Accumulate(),
+            )
+        ),
+        a=IntegerRange(-8, 7),
+        b=IntegerRange(-8, 7),
+        source="A textbook array, after the design of such machines in general; no product",
+        confidence="unconfirmed",
+        notes="An example to copy: rows, converter bits and step differ from chip to chip",
+        pitfalls=("Real converters also have noise and offset, which no integer model holds",),
+    ),
+    Target(
+        name="dsp48e2",
+        family="accelerators",
+        title="Xilinx DSP48E2: 27 x 18 multiplier, 48-bit accumulator, wraps",
+        datapath=Datapath(reduce=(Accumulate(48, WRAP),)),
+        a=IntegerRange.of_bits(27),
+        b=IntegerRange.of_bits(18),
+        source="Xilinx UG579",
+        confidence="documented",
+        pitfalls=("Overflow is silent unless pattern detect is used",),
+    ),
+    Target(
+        name="dsp48e2-int8-packed",
+        family="accelerators",
+        title="two int8 products a DSP48E2: 18-bit partial sums of 7, corrected",
+        datapath=Datapath(reduce=(Accumulate(18, WRAP, group=7), Accumulate())),
+        a=S8,
+        b=S8,
+        source="Xilinx WP486, WP487",
+        confidence="documented",
+        notes="P += ((a << 18) + b) * c; both results as here, the upper one after adding P[17]",
+        pitfalls=(
+            "8 products of -128 * -128 do not fit: at most 7, or 8 without -128 on one side",
+            "Uncorrected, the upper result is 1 too low wherever the lower one is negative",
+        ),
+    ),
+)

@@ -1,0 +1,76 @@
+"""TFLite and LiteRT: one model, several results, by the kernels that run it; ruy, TFLite Micro."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyqsim.requantize import DoubleRounding, SingleRounding
+from pyqsim.targets.common import CODES_S8, S8, layer
+from pyqsim.targets.target import Target
+
+__all__ = ["TARGETS", "ZERO_POINTS"]
+
+ZERO_POINTS = (
+    "a: subtracted before the product (the API adds input_offset = -zero point); weights 0, but "
+    "for per-tensor fully connected; the output's is added after the scheme"
+)
+_ORDER_FREE = "Sums are assumed not to overflow, so their order is irrelevant"
+_THREE = "One model gives three results: reference, optimized and XNNPACK kernels differ"
+
+_CONV = Target(
+    name="tflite-reference-conv",
+    family="tflite",
+    title="reference kernels, int8 conv and depthwise: two roundings",
+    datapath=layer(DoubleRounding(), CODES_S8),
+    a=S8,
+    b=S8,
+    zero_points=ZERO_POINTS,
+    scale_rule="float64",
+    source="google-ai-edge/LiteRT@13eade6 reference/integer_ops/conv.h, common.h "
+    "MultiplyByQuantizedMultiplier; google/gemmlowp@16e8662 fixedpoint/fixedpoint.h",
+    confidence="read",
+    notes=_ORDER_FREE,
+    pitfalls=(
+        _THREE,
+        "The first rounding sends ties up, the second away from zero",
+        "A left shift that overflows 32 bits is undefined in C; it wraps in practice",
+    ),
+)
+
+TARGETS = (
+    _CONV,
+    replace(
+        _CONV,
+        name="tflite-optimized-x86",
+        group="",
+        title="optimized kernels on x86 without delegate: ties up twice",
+        datapath=layer(DoubleRounding(final="half_up"), CODES_S8),
+        source="LiteRT 2.3.0 on AVX-512, observed; google/ruy@2af8886",
+        notes="Also what plain NEON code without the fix-up does",
+        pitfalls=(_THREE, "ruy's portable code rounds once; the optimized x86 kernels do not"),
+    ),
+    replace(
+        _CONV,
+        name="tflite-single-rounding",
+        group="",
+        title="TFLITE_SINGLE_ROUNDING builds and ruy's portable kernels: one rounding",
+        datapath=layer(SingleRounding(), CODES_S8),
+        source="LiteRT@13eade6 common.h with TFLITE_SINGLE_ROUNDING; "
+        "google/ruy@2af8886 apply_multiplier.cc",
+        pitfalls=(
+            "Differs from the default build in about 25 % of results at shift -1, 1 % at -6",
+        ),
+    ),
+    replace(
+        _CONV,
+        name="tflite-micro",
+        group="",
+        title="TFLite Micro, int8 conv, depthwise and fully connected",
+        source="tensorflow/tflite-micro@90b983c kernels/internal/reference/integer_ops",
+        pitfalls=(
+            "Fully connected also rounds twice here; LiteRT's reference kernel scales in float64",
+            "The legacy per-tensor helper rounds the product of the scales to float32 first "
+            "(kernel_util.cc, GetQuantizedConvolutionMultiplier)",
+        ),
+    ),
+)

@@ -1,0 +1,93 @@
+"""Names, ranges and sources of all targets; the table in the README."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from targets.make_verified import README, VERIFIED, collected, with_table
+
+import pyqsim as qs
+from pyqsim.errors import DatapathError, ModeError
+from pyqsim.targets.registry import FAMILIES
+
+ALL = [qs.targets.get(name) for name in qs.targets.names()]
+
+
+def test_names_are_unique_and_plain() -> None:
+    """Two families cannot give one name; a name is what a shell takes without quotes."""
+    assert len(ALL) == sum(len(family.TARGETS) for family in FAMILIES)
+    for target in ALL:
+        assert set(target.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_every_target_names_its_source() -> None:
+    """And its family is the file it stands in."""
+    for family in FAMILIES:
+        for target in family.TARGETS:
+            assert target.source
+            assert target.title
+            assert target.family == family.__name__.split(".")[-1]
+
+
+@pytest.mark.parametrize("target", ALL, ids=lambda target: target.name)
+def test_runs_at_the_corners_of_its_ranges(target: qs.targets.Target) -> None:
+    """Library equals oracle on the operands' extremes, for two lengths of K."""
+    corners_a = np.unique([target.a.low, target.a.low + 1, 0, target.a.high])
+    corners_a = corners_a[(corners_a >= target.a.low) & (corners_a <= target.a.high)]
+    corners_b = np.unique([target.b.low, target.b.high])
+    for k in (1, 5) if target.k is None else (target.k,):
+        a = np.repeat(corners_a[:, None], k, axis=1)
+        b = np.repeat(corners_b[None, :], k, axis=0)
+        data = qs.targets.call_data(target)
+        y = qs.matmul(a, b, target.datapath, **data)
+        assert (y == qs.testing.oracle.matmul(a, b, target.datapath, **data)).all()
+
+
+def test_unknown_names_are_refused() -> None:
+    """With those that resemble it."""
+    with pytest.raises(ModeError, match="x86-vpdpbusd, x86-vpdpbusds"):
+        qs.targets.get("vpdpbusd")
+
+
+def test_real_scale_rounds_as_the_runtime() -> None:
+    """0.1 * 0.3 / 0.7: three rules, three numbers, from float32 scales by hand."""
+    a, b, out = (np.float32(x) for x in (0.1, 0.3, 0.7))
+    of = {name: qs.targets.get(name).real_scale(a, b, out) for name in ("tflite-micro", "ort-vnni")}
+    assert of["tflite-micro"] == float(a) * float(b) / float(out)
+    assert of["ort-vnni"] == float(np.float32(np.float32(a * b) / out))
+    assert of["tflite-micro"] != of["ort-vnni"]
+    with pytest.raises(DatapathError, match="takes no scales"):
+        qs.targets.get("x86-vpdpbusd").real_scale(1, 1, 1)
+
+
+def test_verified_targets_exist_and_met_no_mismatch() -> None:
+    """The package data names targets only, and a refuted one may not be shipped."""
+    for name, records in json.loads(VERIFIED.read_text()).items():
+        target = qs.targets.get(name)
+        assert [list(v) for v in map(_fields, target.verified)] == records
+        assert target.status == "verified"
+
+
+def _fields(one: qs.targets.Verification) -> tuple[str, str, int, int]:
+    return one.peer, one.version, one.cases, one.mismatches
+
+
+def test_readme_shows_what_the_package_says() -> None:
+    """make_verified.py writes both from one ledger."""
+    text = README.read_text()
+    assert with_table(text, json.loads(VERIFIED.read_text())) == text
+
+
+def test_a_new_ledger_replaces_what_it_met() -> None:
+    """Counts of one peer are added within a run; other peers keep theirs."""
+    old = {"vta": [["sim", "1", 5, 0], ["chip", "2", 7, 0]], "finn": [["x", "1", 1, 0]]}
+    run = [
+        {"target": "vta", "peer": "sim", "version": "3", "cases": 10, "mismatches": 0, "test": "t"},
+        {"target": "vta", "peer": "sim", "version": "3", "cases": 4, "mismatches": 1, "test": "u"},
+    ]
+    assert collected(old, [run]) == {
+        "finn": [["x", "1", 1, 0]],
+        "vta": [["chip", "2", 7, 0], ["sim", "3", 14, 1]],
+    }
