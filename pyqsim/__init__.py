@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from pyqsim import errors, ops, requantize
+from pyqsim import errors, ops, requantize, targets
 from pyqsim._version import __version__
 from pyqsim.calibration import quantize
 from pyqsim.datapath import (
@@ -143,6 +143,7 @@ __all__ = [
     "plan",
     "quantize",
     "requantize",
+    "targets",
 ]
 
 _ON_REQUEST = ("testing",)

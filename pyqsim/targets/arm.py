@@ -162,6 +162,5 @@ TARGETS = (
     *(target for bits in (16, 32) for target in _multiply_high(bits)),
     *(target for bits in (16, 32, 64) for target in _widening(bits)),
     _sqdmlal(32),
-    _sqdmlal(64),
     *(target for bits in (8, 16, 32) for target in _lanes(bits)),
 )

@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("execution",),
     ("requantize", "calibration", "training"),
     ("ops", "datapath_json"),
+    ("targets",),
     ("data",),
     ("model",),
     ("diagnostics",),

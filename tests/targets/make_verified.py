@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pyqsim import targets
-from pyqsim.cli.text_table import markdown
+from pyqsim.text_table import markdown
 
 REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "README.md"

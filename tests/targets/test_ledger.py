@@ -62,7 +62,9 @@ def test_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert needs("avx", found=True) is True
     for required in ("", "other", "other,avx", "all"):
         monkeypatch.setenv("PYQSIM_REQUIRE", required)
-        outcome = pytest.fail.Exception if required in ("other,avx", "all") else pytest.skip.Exception
+        outcome = (
+            pytest.fail.Exception if required in ("other,avx", "all") else pytest.skip.Exception
+        )
         with pytest.raises(outcome, match="avx is not here: none"):
             needs("avx", found=False, reason="none")
         with pytest.raises(pytest.fail.Exception if required == "all" else pytest.skip.Exception):
