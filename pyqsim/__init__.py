@@ -26,7 +26,7 @@ from pyqsim.datapath import (
     Stage,
     Thresholds,
 )
-from pyqsim.diagnostics import Explanation, Headroom, explain, headroom
+from pyqsim.diagnostics import Difference, Explanation, Headroom, diff, explain, headroom
 from pyqsim.events import Events, StepEvents
 from pyqsim.formats import (
     Affine,
@@ -108,6 +108,7 @@ __all__ = [
     "Codebook",
     "CorrectZeroPoints",
     "Datapath",
+    "Difference",
     "Encoding",
     "Events",
     "Explanation",
@@ -134,6 +135,7 @@ __all__ = [
     "Ternary",
     "Thresholds",
     "__version__",
+    "diff",
     "errors",
     "explain",
     "headroom",

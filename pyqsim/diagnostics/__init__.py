@@ -2,6 +2,7 @@
 
 from pyqsim.diagnostics.call import Call
 from pyqsim.diagnostics.counterfactuals import Counterfactual, counterfactuals
+from pyqsim.diagnostics.difference import Difference, diff
 from pyqsim.diagnostics.explain import ChainPlace, Explanation, Line, explain
 from pyqsim.diagnostics.headroom import Headroom, StepHeadroom, Witness, headroom
 from pyqsim.diagnostics.network_headroom import LayerHeadroom, network_headroom
@@ -11,6 +12,7 @@ __all__ = [
     "Call",
     "ChainPlace",
     "Counterfactual",
+    "Difference",
     "Explanation",
     "Headroom",
     "LayerHeadroom",
@@ -19,6 +21,7 @@ __all__ = [
     "Verdict",
     "Witness",
     "counterfactuals",
+    "diff",
     "explain",
     "headroom",
     "network_headroom",

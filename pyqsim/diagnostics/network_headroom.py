@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pyqsim.datapath import Accumulate, Datapath, is_nest, nest_order
+from pyqsim.datapath import Accumulate
 from pyqsim.diagnostics.headroom import Headroom, headroom
-from pyqsim.errors import ShapeError
+from pyqsim.diagnostics.layer_call import flat_datapath, weight_matrix
 from pyqsim.model import Conv2d, Linear, Network
-from pyqsim.tensor import QTensor
 
 __all__ = ["LayerHeadroom", "network_headroom"]
 
@@ -51,28 +50,11 @@ def network_headroom(network: Network) -> tuple[LayerHeadroom, ...]:
             isinstance(step, Accumulate) and step.start == "bias" for step in layer.datapath.reduce
         )
         proof = headroom(
-            _matrix(layer.weight),
-            _without_nest(layer),
+            weight_matrix(layer.weight),
+            flat_datapath(layer),
             encoding,
             bias=layer.bias if starts else None,
         )
         found.append(LayerHeadroom(layer.name, proof))
         encoding = layer.encoding or encoding
     return tuple(found)
-
-
-def _matrix(weight: QTensor) -> QTensor:
-    """(K, N), the taps of a window in the order kh, kw, c."""
-    if weight.group is not None:
-        raise ShapeError(f"weight: group={weight.group}, allowed: None in a network's layer")
-    codes = weight.codes.reshape(-1, weight.shape[-1])
-    axis = None if weight.axis is None else 1
-    return QTensor(codes, weight.format, weight.scale, weight.zero_point, axis)
-
-
-def _without_nest(layer: Conv2d | Linear) -> Datapath:
-    datapath = layer.datapath
-    if datapath.order is None or not is_nest(datapath.order):
-        return datapath
-    kh, kw, c, _ = layer.weight.shape
-    return replace(datapath, order=nest_order(datapath.order, {"kh": kh, "kw": kw, "c": c}))
