@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pyqsim import __version__
-from pyqsim.cli import accuracy, compare, demo, formats, info, prove
+from pyqsim.cli import accuracy, compare, demo, formats, info, prove, targets
 from pyqsim.errors import PyqsimError
 
 __all__ = ["main"]
@@ -18,6 +18,7 @@ _COMMANDS = {
     "compare": compare,
     "accuracy": accuracy,
     "prove": prove,
+    "targets": targets,
     "info": info,
 }
 
@@ -32,6 +33,7 @@ examples:
   pyqsim compare --bits 3           which format holds weights best; or compare FILE.npy
   pyqsim accuracy                  digits right per weight format and width
   pyqsim prove FILE.npy --bits 20  can a 20-bit accumulator overflow? proof, or input
+  pyqsim targets NAME              named machines, or one of them; --identify FILE.npz
   pyqsim info                      what is installed here
   pyqsim COMMAND --help            the options of a command
 

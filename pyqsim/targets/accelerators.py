@@ -81,6 +81,7 @@ TARGETS = (
         b=S8,
         source="nvdla/hw nvdlav1@8e06b1b CMAC, CACC; nvdla/doc@31f5740 precision.rst",
         confidence="read",
+        shifts=IntegerRange(-16, 0),
         notes="truncate comes with the call, PowerOfTwoFactor(-truncate), 0..16 here. K tiles of "
         "64 channels: conv2d's order (('c', 64), 'kh', 'kw', 'c')",
         pitfalls=(
@@ -108,6 +109,7 @@ TARGETS = (
         k=1,
         source="qemu 7.2 target/hexagon/imported/mmvec/ext.idef",
         confidence="read",
+        shifts=IntegerRange(-15, 0),
         notes="The shift comes with the call, PowerOfTwoFactor(-s), s in 0..15; without :rnd FLOOR",
     ),
     Target(
