@@ -41,6 +41,7 @@ def draw_call(
     per_column: bool = True,
     max_side: int = 5,
     k: int | None = None,
+    sides: tuple[int, int] | None = None,
 ) -> Call:
     """Draw a call.
 
@@ -59,6 +60,8 @@ def draw_call(
         Largest M and N.
     k : int, optional
         Default: drawn.
+    sides : (int, int), optional
+        M and N; default: drawn.
 
     Returns
     -------
@@ -69,6 +72,7 @@ def draw_call(
     side_a, side_b = _Side(a, wants[0] and subtracts), _Side(b, wants[1] and subtracts)
     m, n, drawn_k = _draw_sizes(choices, datapath, side_a, side_b, max_side)
     k = drawn_k if k is None else k
+    m, n = sides or (m, n)
     za = side_a.draw_zero_points(choices, m, one=not per_row)
     zb = side_b.draw_zero_points(choices, n, one=not per_column)
     reach = side_a.reach * side_b.reach * max(k, 1)

@@ -5,7 +5,13 @@ from pyqsim.testing.conformance.cases import Plan
 from pyqsim.testing.conformance.junit import write_junit
 from pyqsim.testing.conformance.kernels import Kernel, KernelError, PythonKernel
 from pyqsim.testing.conformance.program import Program, call_line
-from pyqsim.testing.conformance.run import Counterexample, Report, Section, conform
+from pyqsim.testing.conformance.run import (
+    Counterexample,
+    Report,
+    Section,
+    conform,
+    conform_recorded,
+)
 
 __all__ = [
     "CFunction",
@@ -19,5 +25,6 @@ __all__ = [
     "Section",
     "call_line",
     "conform",
+    "conform_recorded",
     "write_junit",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import shlex
 import subprocess
@@ -114,6 +115,8 @@ class Program:
             for thread in threads:
                 thread.join()
             process.stdout.close()
+            with contextlib.suppress(OSError):  # what it did not read is of no use now
+                process.stdin.close()
 
     def _write(self, stream: IO[str], calls: Sequence[Call]) -> None:
         """All lines; a program that stops reading is noticed by its missing answers."""

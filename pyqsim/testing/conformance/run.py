@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -19,9 +19,17 @@ from pyqsim.testing import oracle
 from pyqsim.testing.conformance.cases import Case, Plan, batches
 from pyqsim.testing.conformance.kernels import Kernel, KernelError
 from pyqsim.testing.conformance.plain import plain_numbers
-from pyqsim.testing.conformance.shrink import shrink
+from pyqsim.testing.conformance.shrink import columns_of_data, shrink
 
-__all__ = ["Counterexample", "Report", "Section", "conform", "counterexample"]
+__all__ = [
+    "Counterexample",
+    "Report",
+    "Section",
+    "conform",
+    "conform_recorded",
+    "counterexample",
+    "explain_failures",
+]
 
 _CALLS_FOR_THE_VERDICT = 400
 _FAILURES_FOR_THE_VERDICT = 60
@@ -208,6 +216,58 @@ def _run_batch(
     section.seconds += time.perf_counter() - began
 
 
+def conform_recorded(name: str, plan: Plan, cases: Sequence[Case]) -> Report:
+    """Compare outputs that were recorded elsewhere with the reference.
+
+    Parameters
+    ----------
+    name : str
+        What the report calls them.
+    plan : Plan
+    cases : sequence of (Call, ndarray)
+        Calls and what came out.
+
+    Returns
+    -------
+    Report
+        Its counterexample is one recorded output, as nothing can be run again.
+    """
+    began = time.perf_counter()
+    section = Section("recorded calls")
+    report = Report(name, plan, [section])
+    compared: list[Case] = []
+    failing: list[Case] = []
+    for call, observed in cases:
+        different = int((observed != call.run()).sum())
+        section.calls += 1
+        section.outputs += observed.size
+        section.failures += different > 0
+        section.different += different
+        (failing if different else compared).append((call, observed))
+    if failing:
+        report.counterexample = _recorded_output(*failing[0])
+        report.verdict = _verdict(compared, failing)
+    section.seconds = report.seconds = time.perf_counter() - began
+    return report
+
+
+def _recorded_output(call: Call, observed: npt.NDArray[Any]) -> Counterexample:
+    """The first output that differs, alone."""
+    m, n = (int(i) for i in np.argwhere(observed != call.run())[0])
+    one = replace(call, a=take(call.a, slice(m, m + 1), slice(None)))
+    data = columns_of_data(one.data, slice(n, n + 1), call.sizes[1])
+    one = replace(one, b=take(one.b, slice(None), slice(n, n + 1)), data=data)
+    return Counterexample(one, observed[m : m + 1, n : n + 1], one.run(), (0, 0, call.sizes[2] - 1))
+
+
+def _verdict(compared: list[Case], failing: list[Case]) -> Verdict:
+    """Of the failures with few outputs, and of calls that agree."""
+    small = sorted(failing, key=lambda one: one[1].size)[:_FAILURES_FOR_THE_VERDICT]
+    agreeing = [one for one in compared if one[1].size][-_CALLS_FOR_THE_VERDICT:]
+    chosen = [*small, *agreeing]
+    return verdict([call for call, _ in chosen], [y for _, y in chosen])
+
+
 def explain_failures(
     kernel: Kernel,
     report: Report,
@@ -215,11 +275,9 @@ def explain_failures(
     failing: list[Case],
 ) -> None:
     """Add the smallest counterexample and the verdict: cases are calls and what was observed."""
-    small = sorted(failing, key=lambda one: one[0].sizes[0] * one[0].sizes[1])
-    report.counterexample = counterexample(kernel, small[0][0])
-    agreeing = [one for one in compared if one[1].size][-_CALLS_FOR_THE_VERDICT:]
-    chosen = [*small[:_FAILURES_FOR_THE_VERDICT], *agreeing]
-    report.verdict = verdict([call for call, _ in chosen], [y for _, y in chosen])
+    smallest = min(failing, key=lambda one: one[1].size)
+    report.counterexample = counterexample(kernel, smallest[0])
+    report.verdict = _verdict(compared, failing)
 
 
 def counterexample(kernel: Kernel, call: Call) -> Counterexample:

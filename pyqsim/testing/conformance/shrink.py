@@ -15,7 +15,7 @@ from pyqsim.diagnostics.call import codes_of, take
 from pyqsim.errors import PyqsimError
 from pyqsim.tensor import QTensor
 
-__all__ = ["shrink"]
+__all__ = ["columns_of_data", "shrink"]
 
 
 def shrink(call: Call, fails: Callable[[Call], bool], *, seconds: float = 2.0) -> Call:
@@ -79,10 +79,13 @@ def _outputs(call: Call) -> Iterator[Call]:
         yield replace(call, a=take(call.a, slice(row, row + 1), slice(None)))
     for column in range(n if n > 1 else 0):
         kept = slice(column, column + 1)
-        yield replace(call, b=take(call.b, slice(None), kept), data=_columns(call.data, kept, n))
+        yield replace(
+            call, b=take(call.b, slice(None), kept), data=columns_of_data(call.data, kept, n)
+        )
 
 
-def _columns(data: Any, kept: slice, n: int) -> dict[str, Any]:
+def columns_of_data(data: Any, kept: slice, n: int) -> dict[str, Any]:
+    """The data of some of n columns."""
     cut = {}
     for name, value in data.items():
         if name == "requantize":
