@@ -8,7 +8,7 @@ from testing.planted_faults import MAC, SYMMETRIC, chain, half_even, sat, sat20,
 
 import pyqsim as qs
 from pyqsim.testing import assert_bit_exact
-from pyqsim.testing.conformance import KernelError, PythonKernel
+from pyqsim.testing.conformance import KernelError, Plan, PythonKernel, conform
 
 
 def right(a, b):
@@ -61,6 +61,19 @@ def test_a_wrong_kernel_is_explained():
 def test_what_is_no_answer(kernel, words):
     with pytest.raises(KernelError, match=words):
         assert_bit_exact(kernel, MAC, a="int8", b="int8", examples=30)
+
+
+def test_a_kernel_with_a_memory_is_reported_as_such():
+    """It answers the same call in two ways."""
+    calls = []
+
+    def kernel(a, b):
+        calls.append(1)
+        return right(a, b) + (len(calls) == 7)
+
+    report = conform(PythonKernel(kernel), Plan(MAC, np.dtype("int8"), np.dtype("int8")))
+    assert not report.passed
+    assert "gives other numbers when the same call is repeated" in report.error
 
 
 @pytest.mark.parametrize("name", ["nothing", "no.such:thing", "math:nothing", "math:pi", ":"])

@@ -186,10 +186,10 @@ def conform(
             progress(report)
             if len(failing) >= _FAILURES_FOR_THE_VERDICT:
                 break
+        if failing:
+            explain_failures(kernel, report, compared, failing)
     except KernelError as error:
         report.error = str(error)
-    if failing:
-        explain_failures(kernel, report, compared, failing)
     report.seconds = time.perf_counter() - began
     return report
 
@@ -275,19 +275,20 @@ def explain_failures(
     failing: list[Case],
 ) -> None:
     """Add the smallest counterexample and the verdict: cases are calls and what was observed."""
-    smallest = min(failing, key=lambda one: one[1].size)
-    report.counterexample = counterexample(kernel, smallest[0])
+    smallest = min(failing, key=lambda one: (one[0].sizes[2], one[1].size))
+    report.counterexample = counterexample(kernel, *smallest)
     report.verdict = _verdict(compared, failing)
 
 
-def counterexample(kernel: Kernel, call: Call) -> Counterexample:
+def counterexample(kernel: Kernel, call: Call, seen: npt.NDArray[Any]) -> Counterexample:
     """Shrink a failing call; the oracle must agree with the reference on the result."""
 
     def fails(candidate: Call) -> bool:
         (observed,) = kernel.run([candidate])
         return bool((observed != candidate.run()).any())
 
-    small = shrink(call, fails)
+    alone = _recorded_output(call, seen).call
+    small = shrink(alone if fails(alone) else call, fails)
     expected, (observed,) = small.run(), kernel.run([small])
     if small.sizes[2] <= 4096:
         _check_oracle(small, expected)

@@ -151,13 +151,14 @@ def _simpler_arrays(value: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
 
 
 def _elements(call: Call) -> Iterator[Call]:
-    """Each code replaced by 0, 1, -1 or half of itself."""
+    """Each code replaced by 0, 1, -1, half of itself, or one less."""
     for name in ("a", "b"):
         operand = getattr(call, name)
         codes = codes_of(operand)
         for at in np.ndindex(codes.shape):
             value = int(codes[at])
-            for simpler in dict.fromkeys((0, 1, -1, int(value / 2), value - (value > 0))):
+            one_less = value - (value > 0) + (value < 0)
+            for simpler in dict.fromkeys((0, 1, -1, int(value / 2), one_less)):
                 if abs(simpler) < abs(value) or (simpler > value == -abs(simpler)):
                     changed = _with_code(operand, at, simpler)
                     if changed is not None:
