@@ -11,8 +11,9 @@ Every rewriting keeps all results for operands inside the stated ranges and K up
 6. A clamp to integers in float32 before rounding is the same clamp after it: rounding is monotone
    and leaves integers as they are.
 7. Where nothing is shifted out, any rounding is FLOOR.
-8. A group that is as long as all that comes is no group; an accumulator that starts at zero and
-   gets one value is a cast of it; a cast after an exact step is that step's register.
+8. A group that is as long as all that comes is no group, and a spill at its end a step; an
+   accumulator that starts at zero and gets one value is a cast of it; a cast after an exact step
+   of one value is that step's register.
 9. A register that a right shift of what comes cannot leave is exact, where no shift is to the left.
 """
 
@@ -85,6 +86,7 @@ def canonical(
     (False, True)
     """
     datapath = _folded_zero_points(target.datapath)
+    datapath = replace(datapath, reduce=_without_spill(datapath.reduce, k))
     reduce, output = _bias_after_sum(datapath, bias=bias is not None)
     product = bounds.scale(Interval(a.low, a.high), Interval(b.low, b.high))
     start = bounds.ZERO if bias is None else Interval(bias.low, bias.high)
@@ -113,7 +115,7 @@ def _exact_shifts(output: list[OutputStep], value: Interval, least: int) -> list
             reach = [end for end in ends if end is not None]
             if len(reach) == 2:
                 value = Interval(min(reach[0], 0), max(reach[1], 0))
-            if _holds(Narrow(bits=scheme.bits).register, value):
+            if _holds(Narrow(bits=scheme.bits, overflow=scheme.overflow).register, value):
                 step = Requantize(ShiftOnly(scheme.rounding, 64, WRAP))
         elif isinstance(step, Narrow) and _is_cast(step) and _holds(step.register, value):
             continue
@@ -140,6 +142,14 @@ def _folded_zero_points(datapath: Datapath) -> Datapath:
     return replace(datapath, product=Multiply(), output=output)
 
 
+def _without_spill(reduce: tuple[ReduceStep, ...], count: int) -> tuple[ReduceStep, ...]:
+    """Rule 8, for a first step that spills once, at its end."""
+    first, *others = reduce or (Narrow(),)
+    if not isinstance(first, Accumulate) or not first.spill or (first.group or 0) < count:
+        return reduce
+    return (replace(first, group=None, spill=()), *first.spill, *others)
+
+
 def _bias_after_sum(datapath: Datapath, *, bias: bool) -> tuple[list[ReduceStep], list[OutputStep]]:
     """Rules 3 and 5."""
     reduce, output = list(datapath.reduce), list(datapath.output)
@@ -163,16 +173,23 @@ def _exact_where_it_fits(
         exact = _exact(step)
         reach = None if exact is None else _reach(exact, value, count, bias)
         register = step.register
-        if exact is not None and reach is not None and _holds(register, reach):
+        if exact is not None and reach is not None and _all_hold(step, reach):
             found.append(exact)
         else:
-            assert register.minimum is not None
-            assert register.maximum is not None
             found.append(step)
-            reach = Interval(register.minimum, register.maximum)
+            reach = Interval(
+                -(2**63) if register.minimum is None else register.minimum,
+                2**63 - 1 if register.maximum is None else register.maximum,
+            )
         value = reach
         count = count if isinstance(step, Narrow) else step.output_count(count)
     return found
+
+
+def _all_hold(step: ReduceStep, reach: Interval) -> bool:
+    """The step's register, and those of its spills."""
+    spills = step.spill if isinstance(step, Accumulate) else ()
+    return all(_holds(one.register, reach) for one in (step, *spills))
 
 
 def _holds(register: Register, reach: Interval) -> bool:
@@ -187,8 +204,9 @@ def _exact(step: ReduceStep) -> ReduceStep | None:
         whole = step.shift <= 0 and step.divisor == 1
         rounding = FLOOR if whole else step.rounding
         return Narrow(step.shift, step.multiplier, step.divisor, rounding)
-    if isinstance(step, Accumulate) and not step.spill:
-        return replace(step, bits=None, overflow=WRAP, signed=True)
+    if isinstance(step, Accumulate) and all(map(_is_cast, step.spill)):
+        group = None if step.spill else step.group
+        return replace(step, bits=None, overflow=WRAP, signed=True, group=group, spill=())
     return None
 
 
@@ -225,22 +243,24 @@ def _rounded(step: Narrow, bound: int) -> int | None:
 def _short(reduce: list[ReduceStep], count: int) -> list[ReduceStep]:
     """Rule 8."""
     found: list[ReduceStep] = []
+    one_value = True  # whether the last step found worked on one value
     for step in reduce:
+        before = count
         if isinstance(step, Accumulate) and not step.spill and step.interleave == 1:
-            left = step.output_count(count)
-            if step.group is not None and step.group >= count:
+            count = step.output_count(count)
+            if step.group is not None and step.group >= before:
                 step = replace(step, group=None)
-            if count == 1 and step.start == "zero" and step.overflow != SATURATE_HOLD:
+            if before == 1 and step.start == "zero" and step.overflow != SATURATE_HOLD:
                 step = Narrow(bits=step.bits, overflow=step.overflow, signed=step.signed)
-            count = left
         elif not isinstance(step, Narrow):
             count = step.output_count(count)
-        if not found or not _is_cast(step) or not _is_exact_narrow(found[-1]):
-            found += [] if step == Narrow() else [step]
-        else:
+        if found and _is_cast(step) and _takes_register(found[-1], one_value):
             found[-1] = replace(
                 found[-1], bits=step.bits, overflow=step.overflow, signed=step.signed
             )
+        elif step != Narrow():
+            found.append(step)
+            one_value = before == 1
     return found
 
 
@@ -250,8 +270,9 @@ def _is_cast(step: ReduceStep) -> bool:
     )
 
 
-def _is_exact_narrow(step: ReduceStep) -> bool:
-    return isinstance(step, Narrow) and step.bits is None
+def _takes_register(step: ReduceStep, one: bool) -> bool:
+    """Whether a cast may follow inside: an exact Narrow, or an exact sum of one addition."""
+    return step.bits is None and (isinstance(step, Narrow) or (one and _plain(step)))
 
 
 def _joined(reduce: list[ReduceStep]) -> list[ReduceStep]:

@@ -142,7 +142,7 @@ def _probes() -> Iterator[Probe]:
         for scales, bias in product((_SCALES[0], _SCALES[3]), (0, 2**31 - 1)):
             yield Probe(full, weights, bias, scales)
     for k in (33_100, 140_000):  # what an unsigned, a signed 32-bit sum cannot hold
-        longest = np.array([[255] * k, [-128] * k, [1] * k], dtype=np.int64)
+        longest = np.array([[255] * k, [127] * k, [-128] * k, [2] * k], dtype=np.int64)
         yield Probe(longest, longest.T, 0, _SCALES[0])
 
 

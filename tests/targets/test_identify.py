@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -162,3 +163,22 @@ def test_layers_that_no_target_takes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(OperandError, match="allowed"):
         load_arrays(tmp_path / "text.npz")
+
+
+def test_a_cast_after_a_sum_of_many_is_no_register_of_it() -> None:
+    """[100, 100, -100] in 8 bits saturating: cast at the end 100, at every addition 27."""
+    late = _machine("late", qs.Accumulate(), qs.Narrow(bits=8, overflow="saturate"))
+    twice = _machine("twice", qs.Accumulate(), qs.Accumulate(8, "saturate"))
+    every = _machine("every", qs.Accumulate(8, "saturate"))
+    forms = [
+        canonical(one, one.a, one.b, k=3, bias=None, zero_point=False)
+        for one in (late, twice, every)
+    ]
+    assert forms[0] == forms[1] != forms[2]
+    layer = LayerData([[100, 100, -100]], [[1]] * 3)
+    assert [layer.run(one).item() for one in (late, twice, every)] == [100, 100, 27]
+
+
+def _machine(name: str, *steps: qs.Accumulate | qs.Narrow) -> qs.targets.Target:
+    vnni = qs.targets.get("x86-vpdpbusd")
+    return replace(vnni, name=name, a=vnni.b, datapath=qs.Datapath(reduce=steps))
