@@ -34,6 +34,7 @@ __all__ = [
     "isa_available",
     "narrow_array",
     "output",
+    "output_lanes",
     "philox",
     "zero_point_correction",
 ]
@@ -417,6 +418,25 @@ def _set_output(target, op: OutputOp) -> None:
         target.table_n_stride = op.table.shape[-1] if op.table.ndim == 2 else 0
 
 
+def _output_steps(ops: tuple[OutputOp, ...]):
+    steps = ffi.new("pqs_output_step[]", max(len(ops), 1))
+    for target, op in zip(steps, ops, strict=False):
+        _set_output(target, op)
+    return steps
+
+
+def output_lanes(ops: tuple[OutputOp, ...], values: Ints, *, isa: str) -> None:
+    """`output` of values (m, n), many at a time; raises `NoKernelError` and writes nothing.
+
+    63 bits are proven to hold every sum and every numerator.
+    """
+    m, n = values.shape
+    status = lib.pqs_output_lanes(_ISAS[isa], _output_steps(ops), len(ops), m, n, _pointer(values))
+    if status == lib.PQS_ERROR_NO_KERNEL:
+        raise NoKernelError
+    _check(status)
+
+
 def output(
     ops: tuple[OutputOp, ...], values: Ints, *, step_first: int, m_first: int, n_first: int
 ) -> RawPlace | None:
@@ -424,9 +444,7 @@ def output(
 
     The trap's `position` is the index of its output step. After a merge only values[0] counts.
     """
-    steps = ffi.new("pqs_output_step[]", max(len(ops), 1))
-    for target, op in zip(steps, ops, strict=False):
-        _set_output(target, op)
+    steps = _output_steps(ops)
     trap = ffi.new("pqs_place *")
     chains, m, n = values.shape
     status = lib.pqs_output(

@@ -26,6 +26,7 @@ __all__ = [
     "add",
     "from_logs",
     "narrow",
+    "numerator",
     "product",
     "reduce",
     "require",
@@ -119,12 +120,16 @@ def write(value: Interval, register: Register, where: str) -> Interval:
     return require(held, where) if register.bits is None else held
 
 
+def numerator(step: Narrow, value: Interval) -> Interval:
+    """Interval of what a Narrow step divides: ``value * multiplier * 2**left``."""
+    product = scale(value, Interval(step.multiplier, step.multiplier))
+    return times(product, 1 << max(-step.exact_shift, 0))
+
+
 def narrow(step: Narrow, value: Interval, where: str) -> Interval:
     """Interval of a Narrow step's results; its rounded value must fit int64."""
-    numerator = scale(value, Interval(step.multiplier, step.multiplier))
-    shift = step.exact_shift
-    numerator = times(numerator, 1 << max(-shift, 0))
-    rounded = _round(numerator, step.divisor << max(shift, 0), step.rounding)
+    denominator = step.divisor << max(step.exact_shift, 0)
+    rounded = _round(numerator(step, value), denominator, step.rounding)
     return _write(require(rounded, where), step.register)
 
 

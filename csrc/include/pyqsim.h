@@ -289,6 +289,13 @@ int pqs_output(const pqs_output_step *steps, size_t step_count, int32_t step_fir
                size_t chains, size_t m, size_t n, int64_t m_first, int64_t n_first,
                int64_t *values, pqs_place *trap);
 
+/* pqs_output of one chain, many columns at a time: the same values.
+ * The caller has also proven that 63 bits hold every sum before its range rule and every
+ * value * multiplier * 2^left, and that no register is a TRAP.
+ * PQS_ERROR_NO_KERNEL: not for these steps, or not on this CPU; nothing was written. */
+int pqs_output_lanes(int isa, const pqs_output_step *steps, size_t step_count, size_t m, size_t n,
+                     int64_t *values);
+
 /* ---- primitives, for tests and users ------------------------------------------------------ */
 
 /* out[i] = the Narrow step on x[i]; *overflows = how many left the register. */

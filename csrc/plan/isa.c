@@ -32,6 +32,20 @@ pqs_lanes_kernel *pqs_lanes_for(int isa) {
     return pqs_lanes__portable;
 }
 
+/* The same for the output steps. */
+pqs_output_kernel *pqs_output_for(int isa) {
+    switch (isa) {
+    case PQS_ISA_PORTABLE: return pqs_output__portable;
+    case PQS_ISA_AVX2: return cpu_has_avx2() ? pqs_output__avx2 : NULL;
+    case PQS_ISA_AVX512BW: return cpu_has_avx512bw() ? pqs_output__avx512bw : NULL;
+    default: break;
+    }
+    for (int best = PQS_ISA_AVX512BW; best > PQS_ISA_PORTABLE; best--) {
+        if (pqs_output_for(best)) return pqs_output_for(best);
+    }
+    return pqs_output__portable;
+}
+
 int pqs_isa_available(int isa) {
     return isa >= PQS_ISA_AUTO && isa <= PQS_ISA_AVX512BW && pqs_lanes_for(isa) != NULL;
 }

@@ -173,7 +173,8 @@ class Call:
         )
         if any(step.trap for steps in events for step in steps):
             return BlockResult(events, None)
-        trap = self._pipeline.run(work, rows, corrections, self._n_first)
+        lanes_isa = None if self._kernel == "reference" else self._isa
+        trap = self._pipeline.run(work, rows, corrections, self._n_first, lanes_isa=lanes_isa)
         self.result[:, rows] = work[: len(self.result)]
         return BlockResult(events, trap)
 

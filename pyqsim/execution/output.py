@@ -39,6 +39,7 @@ __all__ = ["OutputPipeline", "output_of_array"]
 
 Ints = npt.NDArray[np.int64]
 _Adder = CorrectZeroPoints | AddBias | AddZeroPoint
+_WORD = 63  # bits that the output kernel needs for sums and numerators
 
 
 class OutputPipeline:
@@ -56,6 +57,7 @@ class OutputPipeline:
     ) -> None:
         self.ops: list[OutputOp] = []
         self.correction_at: int | None = None
+        self.fits_word = True  # 63 bits are proven to hold every sum and every numerator
         self._steps, self._data, self._shape = steps, data, shape
         self._chain_shape, self._intervals = chain_shape, values
         self._corrections, self._step_first = corrections, step_first
@@ -86,7 +88,7 @@ class OutputPipeline:
             self._merge(index, step, where)
         elif isinstance(step, Narrow):
             self.ops.append(OutputOp("narrow", index, narrow=step))
-            self._each(lambda value: bounds.narrow(step, value, where))
+            self._narrow([step], where)
         elif isinstance(step, Requantize):
             self._requantize(index, step, where)
         elif isinstance(step, Clamp):
@@ -110,10 +112,20 @@ class OutputPipeline:
         self, index: int, step: _Adder, data: Ints | None, addends: list[Interval], where: str
     ) -> None:
         self.ops.append(OutputOp("add", index, register=step.register, data=data))
-        self._intervals = [
-            bounds.write(bounds.add(value, addend), step.register, where)
-            for value, addend in zip(self._intervals, addends, strict=True)
-        ]
+        sums = [bounds.add(v, addend) for v, addend in zip(self._intervals, addends, strict=True)]
+        self.fits_word &= all(value.fits(_WORD) for value in sums)
+        self._intervals = [bounds.write(value, step.register, where) for value in sums]
+
+    def _narrow(self, steps: list[Narrow], where: str) -> None:
+        """Intervals after a step that is one or another of `steps`."""
+        numerators = [bounds.numerator(step, v) for step in steps for v in self._intervals]
+        self.fits_word &= all(value.fits(_WORD) for value in numerators)
+
+        def transform(value: Interval) -> Interval:
+            results = [bounds.narrow(step, value, where) for step in steps]
+            return Interval(min(r.low for r in results), max(r.high for r in results))
+
+        self._each(transform)
 
     def _merge(self, index: int, step: Merge, where: str) -> None:
         given = 1 if self._data.merge is None else self._data.merge
@@ -173,12 +185,7 @@ class OutputPipeline:
             )
             for m, s in _extreme_pairs(stage, multiplier, shift)
         ]
-
-        def transform(value: Interval) -> Interval:
-            results = [bounds.narrow(narrow, value, where) for narrow in completed]
-            return Interval(min(r.low for r in results), max(r.high for r in results))
-
-        self._each(transform)
+        self._narrow(completed, where)
 
     def _float_scale(self, index: int, parameters: Parameters | None, *, before: bool) -> None:
         if not isinstance(parameters, FloatFactor):
@@ -236,12 +243,25 @@ class OutputPipeline:
         self._each(lambda _: Interval(0, table.shape[-1]))
 
     def run(
-        self, values: Ints, rows: slice, corrections: Ints | None, n_first: int = 0
+        self,
+        values: Ints,
+        rows: slice,
+        corrections: Ints | None,
+        n_first: int = 0,
+        *,
+        lanes_isa: str | None = "auto",
     ) -> RawPlace | None:
-        """Run on the rows of one block, in place."""
+        """Run on the rows of one block, in place; without an ISA by the reference."""
         ops = [op.rows(rows) for op in self.ops]
         if self.correction_at is not None and corrections is not None:
             ops[self.correction_at] = replace(ops[self.correction_at], data=corrections)
+        if lanes_isa is not None and self.fits_word and len(values) == 1:
+            try:
+                _native.output_lanes(tuple(ops), values[0], isa=lanes_isa)
+            except _native.NoKernelError:
+                pass
+            else:
+                return None
         return _native.output(
             tuple(ops), values, step_first=self._step_first, m_first=rows.start, n_first=n_first
         )

@@ -7,7 +7,6 @@ from pyqsim.targets import (
     accelerators,
     arm,
     cmsis_nn,
-    hls,
     onnxruntime,
     pytorch,
     riscv,
@@ -19,7 +18,7 @@ from pyqsim.targets.target import Target
 
 __all__ = ["FAMILIES", "get", "names"]
 
-FAMILIES = (tflite, cmsis_nn, xnnpack, onnxruntime, pytorch, x86, arm, riscv, accelerators, hls)
+FAMILIES = (tflite, cmsis_nn, xnnpack, onnxruntime, pytorch, x86, arm, riscv, accelerators)
 
 _TARGETS: dict[str, Target] = {t.name: t for family in FAMILIES for t in family.TARGETS}
 

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_version", "text_table"),
     ("extras",),
     ("modes",),
-    ("checks", "whole_files"),
+    ("checks",),
     ("formats", "datapath", "parameters", "events"),
     ("bounds",),
     ("tensor",),

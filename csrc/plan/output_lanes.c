@@ -1,0 +1,134 @@
+/* pqs_output by the output kernel: the steps lowered, their data laid out by columns. */
+#include "fast/output.h"
+#include "plan/plan.h"
+#include "reference/reference.h"
+
+/* ---- what the kernel can do ----------------------------------------------------------------- */
+
+/* The caller's proof makes the rules of a 64-bit register, and of one wider than its values, exact. */
+static int lower_register(const pqs_register *reg, pqs_output_columns *to) {
+    const pqs_range range = pqs_register_range(reg);
+    to->rule = PQS_OUTPUT_EXACT;
+    if (reg->bits == 0 || reg->bits == 64) return reg->overflow != PQS_OVERFLOW_TRAP;
+    to->minimum = (int64_t)range.minimum;
+    to->maximum = (int64_t)range.maximum;
+    switch (reg->overflow) {
+    case PQS_OVERFLOW_SATURATE:
+    case PQS_OVERFLOW_SATURATE_SYMMETRIC: to->rule = PQS_OUTPUT_HOLD; return 1;
+    case PQS_OVERFLOW_WRAP:
+        to->rule = PQS_OUTPUT_WRAP;
+        to->wrap_shift = 64 - reg->bits;
+        to->wrap_mask = reg->is_signed ? 0 : to->maximum;
+        return 1;
+    default: return 0;
+    }
+}
+
+static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
+    to->kind = from->kind;
+    to->rule = PQS_OUTPUT_EXACT;
+    switch (from->kind) {
+    case PQS_OUTPUT_ADD: return lower_register(&from->range, to);
+    case PQS_OUTPUT_NARROW:
+        to->table = from->narrow.rounding.table;
+        if (from->narrow.divisor != 1 || from->narrow.rounding.stochastic) return 0;
+        return lower_register(&from->narrow.range, to);
+    case PQS_OUTPUT_FLOAT_SCALE: to->clamp_before = from->clamp_before; return 1;
+    case PQS_OUTPUT_CLAMP:
+        to->rule = PQS_OUTPUT_HOLD;
+        to->minimum = from->minimum;
+        to->maximum = from->maximum;
+        return 1;
+    case PQS_OUTPUT_LOOKUP:
+        to->lookup = from->table;
+        to->lookup_mask = from->table_size - 1;
+        return 1;
+    default: return 0;
+    }
+}
+
+/* ---- data by columns ------------------------------------------------------------------------ */
+
+/* The total right shift for output (m, n). */
+static int64_t shift_at(const pqs_output_step *step, size_t m, size_t n) {
+    const int64_t constant = step->narrow.shift;
+    if (step->shift_part == PQS_SHIFT_NONE) return constant;
+    const int64_t s = pqs_value_at(&step->shift_data, m, n);
+    if (step->shift_part == PQS_SHIFT_ALL) return constant - s;
+    if (step->shift_part == PQS_SHIFT_LEFT) return constant - (s > 0 ? s : 0);
+    return constant + (s < 0 ? -s : 0);
+}
+
+static int shifts_fit(const pqs_output_step *step, size_t m, size_t n) {
+    const size_t rows = step->shift_part && step->shift_data.m_stride ? m : 1;
+    const size_t columns = step->shift_part && step->shift_data.n_stride ? n : 1;
+    for (size_t i = 0; i < rows * columns; i++) {
+        const int64_t shift = shift_at(step, i / columns, i % columns);
+        if (shift < -PQS_OUTPUT_MAX_SHIFT || shift > PQS_OUTPUT_MAX_SHIFT) return 0;
+    }
+    return 1;
+}
+
+static int varies_by_row(const pqs_output_step *step) {
+    return step->data.m_stride || step->shift_data.m_stride || step->scale.m_stride;
+}
+
+static void load_float_scale(const pqs_output_step *from, size_t row, size_t first, size_t count,
+                             pqs_output_columns *to) {
+    for (size_t i = 0; i < count; i++) {
+        const size_t n = first + i;
+        to->scale[i] = from->scale.at[row * from->scale.m_stride + n * from->scale.n_stride];
+        if (!from->clamp_before) continue;
+        const int64_t zero_point = pqs_value_at(&from->data, row, n);
+        to->low[i] = (float)((pqs_wide)from->minimum - zero_point);
+        to->high[i] = (float)((pqs_wide)from->maximum - zero_point);
+    }
+}
+
+static void load_columns(const pqs_output_step *from, size_t row, size_t first, size_t count,
+                         pqs_output_columns *to) {
+    if (from->kind == PQS_OUTPUT_FLOAT_SCALE) load_float_scale(from, row, first, count, to);
+    if (from->kind == PQS_OUTPUT_ADD) {
+        for (size_t i = 0; i < count; i++) to->data[i] = pqs_value_at(&from->data, row, first + i);
+    }
+    if (from->kind != PQS_OUTPUT_NARROW) return;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t shift = shift_at(from, row, first + i);
+        to->data[i] = from->multiplier_from_data ? pqs_value_at(&from->data, row, first + i)
+                                                 : from->narrow.multiplier;
+        to->left[i] = shift < 0 ? -shift : 0;
+        to->right[i] = shift > 0 ? shift : 0;
+    }
+}
+
+/* ---- the call ------------------------------------------------------------------------------- */
+
+int pqs_output_lanes(int isa, const pqs_output_step *steps, size_t step_count, size_t m, size_t n,
+                     int64_t *values) {
+    if ((step_count && !steps) || (m && n && !values)) return PQS_ERROR_NULL;
+    pqs_output_kernel *const kernel = pqs_output_for(isa);
+    if (!kernel || step_count > PQS_OUTPUT_MAX_STEPS) return PQS_ERROR_NO_KERNEL;
+    pqs_output_columns lowered[PQS_OUTPUT_MAX_STEPS];
+    int by_row = 0;
+    for (size_t s = 0; s < step_count; s++) {
+        if (!pqs_output_step_is_valid(&steps[s])) return PQS_ERROR_DATAPATH;
+        if (!lower_step(&steps[s], &lowered[s])) return PQS_ERROR_NO_KERNEL;
+        if (steps[s].kind == PQS_OUTPUT_NARROW && !shifts_fit(&steps[s], m, n)) {
+            return PQS_ERROR_NO_KERNEL;
+        }
+        by_row |= varies_by_row(&steps[s]);
+    }
+    for (size_t first = 0; first < n; first += PQS_OUTPUT_COLUMNS) {
+        const size_t left = n - first;
+        const size_t count = left < PQS_OUTPUT_COLUMNS ? left : PQS_OUTPUT_COLUMNS;
+        for (size_t row = 0; row < m; row++) {
+            for (size_t s = 0; s < step_count && (row == 0 || by_row); s++) {
+                if (row == 0 || varies_by_row(&steps[s])) {
+                    load_columns(&steps[s], row, first, count, &lowered[s]);
+                }
+            }
+            kernel(lowered, step_count, count, values + row * n + first);
+        }
+    }
+    return PQS_OK;
+}

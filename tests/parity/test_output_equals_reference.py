@@ -1,0 +1,92 @@
+"""The output kernel == the reference: random steps on accumulators at every edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from parity.random_cases import Draw
+
+import pyqsim as qs
+from pyqsim import _native
+from pyqsim.execution.output import OutputPipeline
+from pyqsim.modes import ROUNDINGS
+
+ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
+CASES = {1: 400, 2: 40_000}
+SCHEMES = (
+    qs.requantize.DoubleRounding(),
+    qs.requantize.DoubleRounding(final="half_up"),
+    qs.requantize.SingleRounding(),
+    qs.requantize.FloatScale(),
+    qs.requantize.FloatScale(clamp="before"),
+    *(qs.requantize.ShiftOnly(rounding, 16, "wrap") for rounding in ROUNDINGS),
+    qs.requantize.ShiftOnly("half_even", 9, "saturate_symmetric"),
+)
+
+
+def accumulators(draw: Draw, m: int) -> np.ndarray:
+    """Powers of two, their neighbours, halves of them, the ends of int32, and random numbers."""
+    near = np.array([2**e + d for e in range(31) for d in (-1, 0, 1)] + [2**31 - 1])
+    values = np.concatenate([near, -near, [-(2**31)], draw.rng.integers(-(2**20), 2**20, 99)])
+    return draw.rng.choice(values, (m, 1))
+
+
+def random_machine(draw: Draw, n: int) -> tuple[qs.Datapath, dict[str, Any]]:
+    """A bias, a scheme, perhaps a zero point, a clamp; parameters per channel or for all."""
+    scheme = draw.pick(*SCHEMES)
+    scales = 2.0 ** draw.rng.uniform(-12, 3, n if draw.chance(0.7) else 1)
+    if isinstance(scheme, qs.requantize.ShiftOnly):
+        scales = 2.0 ** np.rint(np.log2(scales))
+    steps: list[Any] = [qs.Requantize(scheme), qs.AddZeroPoint(), qs.Clamp(-128, 127)]
+    data = {"requantize": scheme.encode(scales), "out_zero_point": draw.integer(-128, 127)}
+    if draw.chance(0.5):
+        steps.insert(0, qs.AddBias(32, draw.pick("wrap", "saturate")))
+        data["bias"] = draw.rng.integers(-(2**30), 2**30, n)
+    if draw.chance(0.3):
+        steps.append(qs.Lookup(draw.rng.integers(-9, 9, 256)))
+    if draw.chance(0.3):
+        steps.append(qs.Narrow(shift=2, rounding=draw.pick(*ROUNDINGS), bits=5, signed=False))
+    return qs.Datapath(output=tuple(steps)), data
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_output_kernel_equals_reference(isa: str, level: int) -> None:
+    """Columns below, at and above a block of 64; every row and column compared."""
+    if not _native.isa_available(isa):
+        pytest.skip(f"this CPU has no {isa}")
+    for seed in range(CASES[level]):
+        draw = Draw(seed)
+        n = draw.pick(1, 3, 63, 64, 65, 130)
+        a, b = accumulators(draw, draw.pick(1, 7, 40)), np.ones((1, n), dtype=np.int64)
+        datapath, data = random_machine(draw, n)
+        expected = qs.matmul(a, b, datapath, kernel="reference", **data)
+        got = qs.matmul(a, b, datapath, isa=isa, **data)
+        assert np.array_equal(got, expected), f"seed {seed}: {datapath}, {data}"
+
+
+def test_the_output_kernel_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison above is no comparison of the reference with itself."""
+    ran = []
+    kernel = _native.output_lanes
+    monkeypatch.setattr(
+        _native, "output_lanes", lambda *args, **data: (ran.append(1), kernel(*args, **data))
+    )
+    for scheme in SCHEMES:
+        datapath = qs.Datapath(output=(qs.Requantize(scheme), qs.Clamp(-9, 9)))
+        qs.matmul([[5]], [[7]], datapath, requantize=scheme.encode(0.25))
+    assert len(ran) == len(SCHEMES)
+
+
+def test_numbers_beyond_the_proof_go_to_the_reference() -> None:
+    """One bit inside the limit of 63 bits, and one outside: both exact."""
+    for power, inside in ((61, True), (62, False)):
+        steps = (qs.Narrow(multiplier=2, shift=1, bits=64, overflow="wrap"),)
+        a = np.array([[2 ** (power - 1) - 1, -(2 ** (power - 1))]]).T
+        interval = [qs.bounds.Interval(int(a.min()), int(a.max()))]
+        data = qs.execution.CallData()
+        pipeline = OutputPipeline(steps, data, (2, 1), (1, 1, 1), interval, [qs.bounds.ZERO], 0)
+        assert pipeline.fits_word is (inside or power < 63)
+        got = qs.matmul(a, [[1]], qs.Datapath(output=steps))
+        assert np.array_equal(got, a)
