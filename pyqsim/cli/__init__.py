@@ -7,7 +7,17 @@ import sys
 from collections.abc import Sequence
 
 from pyqsim import __version__
-from pyqsim.cli import accuracy, compare, demo, formats, info, prove
+from pyqsim.cli import (
+    accuracy,
+    compare,
+    conform,
+    demo,
+    formats,
+    info,
+    prove,
+    targets,
+    vectors,
+)
 from pyqsim.errors import PyqsimError
 
 __all__ = ["main"]
@@ -18,6 +28,9 @@ _COMMANDS = {
     "compare": compare,
     "accuracy": accuracy,
     "prove": prove,
+    "targets": targets,
+    "conform": conform,
+    "vectors": vectors,
     "info": info,
 }
 
@@ -32,6 +45,9 @@ examples:
   pyqsim compare --bits 3           which format holds weights best; or compare FILE.npy
   pyqsim accuracy                  digits right per weight format and width
   pyqsim prove FILE.npy --bits 20  can a 20-bit accumulator overflow? proof, or input
+  pyqsim targets NAME              named machines, or one of them; --identify FILE.npz
+  pyqsim conform --target T --python M:F   is this kernel bit exact? if not, where and why
+  pyqsim vectors FOLDER --target T  operands and outputs for a hardware bench
   pyqsim info                      what is installed here
   pyqsim COMMAND --help            the options of a command
 

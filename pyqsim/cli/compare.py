@@ -1,4 +1,4 @@
-"""``pyqsim compare``: which format of equal width holds given numbers with the smallest error."""
+"""``pyqsim compare``: formats of equal width on given numbers, or targets on one layer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim.calibration import quantize
+from pyqsim.cli import compare_targets
 from pyqsim.cli.json_file import write_json
 from pyqsim.cli.options import UsageError, add_files, check_files, int_in
 from pyqsim.data import float_network
@@ -25,11 +26,15 @@ from pyqsim.text_table import aligned
 
 __all__ = ["DESCRIPTION", "SUMMARY", "FormatError", "add_arguments", "compare", "run"]
 
-SUMMARY = "which format of equal width holds given numbers best?"
+SUMMARY = "which format holds given numbers best? where do targets differ on a layer?"
 DESCRIPTION = """\
 Quantize a tensor in every format whose stored codes have equally many bits, and sort the formats by
 the error: SQNR (energy of the numbers over that of the errors), the largest error, the mean square
 error, and that over the mean square of the numbers.
+
+With --targets: run one layer on several targets, and say how many outputs differ, by how much,
+where first, and why. FILE.npz holds it (a, b, bias, scales and zero points: pyqsim targets --help);
+without one it is --net mlp:linear1 or a random layer of --seed.
 
 FILE.npy holds one array of real numbers. Without it: the weights of the two built-in networks, one
 scale an output channel.
@@ -125,7 +130,16 @@ def _format_error(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE.npy", help="see above")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="see above")
+    parser.add_argument(
+        "--targets", nargs="+", metavar="NAME", help="compare these machines on one layer"
+    )
+    parser.add_argument(
+        "--net", metavar="NET:LAYER", help="with --targets: mlp:linear1, cnn:conv2, ... on digits"
+    )
+    parser.add_argument(
+        "--seed", type=int_in(0, 2**31), default=1, metavar="N", help="of the random layer"
+    )
     parser.add_argument(
         "--bits", type=int_in(1, 16), default=4, metavar="B", help="of a stored code (default: 4)"
     )
@@ -143,6 +157,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print the table, draw."""
+    if options.targets is not None:
+        return compare_targets.run(options)
+    if options.net is not None:
+        raise UsageError(f"--net {options.net}, allowed: with --targets")
     if options.file is None and options.axis is not None:
         raise UsageError(f"--axis {options.axis}, allowed: with a FILE.npy")
     check_files(options)

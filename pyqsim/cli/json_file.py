@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from pyqsim.whole_files import write_whole
 
 __all__ = ["check_writable", "write_json"]
 
@@ -39,21 +40,4 @@ def write_json(path: Path, content: Any) -> None:
     """
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     target = path.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(name, _mode(target))
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _mode(path: Path) -> int:
-    """The permissions of an older file, or those of a new one under the process' umask."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+    write_whole(target.parent, {target.name: text.encode()})

@@ -6,6 +6,7 @@ from pyqsim.diagnostics.difference import Difference, diff
 from pyqsim.diagnostics.explain import ChainPlace, Explanation, Line, explain
 from pyqsim.diagnostics.headroom import Headroom, StepHeadroom, Witness, headroom
 from pyqsim.diagnostics.network_headroom import LayerHeadroom, network_headroom
+from pyqsim.diagnostics.target_matrix import TargetDifference, TargetMatrix, compare_targets
 from pyqsim.diagnostics.verdict import Verdict, verdict
 
 __all__ = [
@@ -18,8 +19,11 @@ __all__ = [
     "LayerHeadroom",
     "Line",
     "StepHeadroom",
+    "TargetDifference",
+    "TargetMatrix",
     "Verdict",
     "Witness",
+    "compare_targets",
     "counterfactuals",
     "diff",
     "explain",

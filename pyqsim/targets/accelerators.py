@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyqsim.datapath import Accumulate, AddBias, Datapath, Narrow, Requantize
 from pyqsim.modes import FLOOR, HALF_AWAY, HALF_UP, SATURATE, WRAP
 from pyqsim.requantize import FloatScale, ShiftOnly
-from pyqsim.targets.common import CODES_S8, ONE, S8, S32, U8, dot, shifter
+from pyqsim.targets.common import CODES_S8, ONE, S8, S16, S32, U8, dot, shifter
 from pyqsim.targets.target import IntegerRange, Target
 
 __all__ = ["TARGETS"]
@@ -81,11 +81,64 @@ TARGETS = (
         b=S8,
         source="nvdla/hw nvdlav1@8e06b1b CMAC, CACC; nvdla/doc@31f5740 precision.rst",
         confidence="read",
+        shifts=IntegerRange(-16, 0),
         notes="truncate comes with the call, PowerOfTwoFactor(-truncate), 0..16 here. K tiles of "
         "64 channels: conv2d's order (('c', 64), 'kh', 'kw', 'c')",
         pitfalls=(
             "Beyond 16 bits the RTL keeps 16 fraction bits only and rounds some values down",
         ),
+    ),
+    Target(
+        name="nvdla-cacc-int16",
+        family="accelerators",
+        title="NVDLA convolution accumulator, int16: 48-bit saturating sum, rounded to 32",
+        datapath=Datapath(
+            reduce=(Accumulate(group=64), Accumulate(48, SATURATE)),
+            output=(Requantize(ShiftOnly(HALF_AWAY, 32, SATURATE)),),
+        ),
+        a=S16,
+        b=S16,
+        shifts=IntegerRange(-16, 0),
+        source="nvdla/hw nvdlav1@8e06b1b CMAC, CACC; nvdla/doc@31f5740 precision.rst",
+        confidence="read",
+        notes="As nvdla-cacc-int8; 38-bit partial sums of 64 products",
+    ),
+    Target(
+        name="gna-int16",
+        family="accelerators",
+        title="Intel GNA 2, int16: wide sums over 12288 inputs, then saturated to 32 bits",
+        datapath=Datapath(
+            reduce=(
+                Accumulate(group=12288, start="bias", spill=(Narrow(bits=32, overflow=SATURATE),)),
+            )
+        ),
+        a=S16,
+        b=S16,
+        source="intel/gna src/gna-lib/kernels/igemv16_generic-sat.cpp, saturate.h, "
+        "HardwareCapabilities.cpp",
+        confidence="read",
+        notes="12288 is the buffer of one vector (grouping 1); with 3, 5, 6 or 7 vectors at once "
+        "12096 or 12000. Activations follow as piecewise linear segments",
+        pitfalls=("Between two buffers the sum starts again from the saturated value",),
+    ),
+    Target(
+        name="bitnet-i2s-avx2",
+        family="accelerators",
+        title="BitNet ternary weights on AVX2: 16-bit lanes over 4096 inputs wrap",
+        datapath=Datapath(
+            reduce=(
+                Accumulate(16, SATURATE, group=2),
+                Accumulate(16, WRAP, group=128, interleave=16),
+                Accumulate(32, WRAP),
+            )
+        ),
+        a=S8,
+        b=IntegerRange(0, 2),
+        source="microsoft/BitNet src/ggml-bitnet-mad.cpp, ggml_vec_dot_i2_i8_s; issue 629",
+        confidence="read",
+        notes="Weights -1, 0, 1 are stored as 0, 1, 2; the sum of a is subtracted afterwards. "
+        "A lane adds 128 pairs, up to 256 * 2 * 127",
+        pitfalls=("The lanes overflow where activations are large and alike; sums hide it often",),
     ),
     Target(
         name="hexagon-vrmpy",
@@ -108,6 +161,7 @@ TARGETS = (
         k=1,
         source="qemu 7.2 target/hexagon/imported/mmvec/ext.idef",
         confidence="read",
+        shifts=IntegerRange(-15, 0),
         notes="The shift comes with the call, PowerOfTwoFactor(-s), s in 0..15; without :rnd FLOOR",
     ),
     Target(

@@ -61,6 +61,7 @@ def _multiply_high(bits: int) -> tuple[Target, ...]:
         ),
         replace(
             _target("sqrdmlah", "bias + SQRDMULH, one saturation", added, lane, lane, bits=bits),
+            bias=lane,
             notes="One rounding and one saturation, of the whole sum",
         ),
     )
@@ -70,7 +71,8 @@ def _widening(bits: int) -> tuple[Target, ...]:
     """Results of `bits`, operands of half of them."""
     half = IntegerRange.of_bits(bits // 2)
     plain = Datapath(reduce=(Accumulate(bits, WRAP, start="bias"),))
-    return (_target("smlal", "bias + product, wraps", plain, half, half, None, bits),)
+    found = _target("smlal", "bias + product, wraps", plain, half, half, None, bits)
+    return (replace(found, bias=IntegerRange.of_bits(bits)),)
 
 
 def _sqdmlal(bits: int) -> Target:
@@ -93,13 +95,15 @@ def _sqdmlal(bits: int) -> Target:
 def _saturating_add(name: str, bits: int, sign: IntegerRange) -> Target:
     datapath = Datapath(reduce=(Accumulate(bits, SATURATE, start="bias"),))
     title = f"bias {'plus' if sign is ONE else 'minus'} a, saturating"
-    return _target(name, title, datapath, IntegerRange.of_bits(bits), sign, bits=bits)
+    lane = IntegerRange.of_bits(bits)
+    return replace(_target(name, title, datapath, lane, sign, bits=bits), bias=lane)
 
 
 def _shift(name: str, title: str, rounding: Rounding, overflow: Overflow, bits: int) -> Target:
     lane = IntegerRange.of_bits(bits)
     return replace(
         _target(name, title, shifter(rounding, bits, overflow), lane, ONE, bits=bits),
+        shifts=IntegerRange(-64, 63),
         notes="The shift comes with the call, PowerOfTwoFactor(s): positive is left",
     )
 
@@ -117,6 +121,7 @@ def _narrowing(
     datapath = shifter(rounding, bits, overflow, signed=signed)
     return replace(
         _target(name, title, datapath, wide, ONE, bits=bits),
+        shifts=IntegerRange(-bits, -1),
         notes=f"The shift comes with the call, PowerOfTwoFactor(-s), s in 1..{bits}",
     )
 

@@ -7,6 +7,7 @@ from pyqsim.targets import (
     accelerators,
     arm,
     cmsis_nn,
+    hls,
     onnxruntime,
     pytorch,
     riscv,
@@ -18,7 +19,7 @@ from pyqsim.targets.target import Target
 
 __all__ = ["FAMILIES", "get", "names"]
 
-FAMILIES = (tflite, cmsis_nn, xnnpack, onnxruntime, pytorch, x86, arm, riscv, accelerators)
+FAMILIES = (tflite, cmsis_nn, xnnpack, onnxruntime, pytorch, x86, arm, riscv, accelerators, hls)
 
 _TARGETS: dict[str, Target] = {t.name: t for family in FAMILIES for t in family.TARGETS}
 

@@ -63,9 +63,13 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
             ),
             pitfalls=("Only MIN x MIN saturates (vxsat = 1)",),
         ),
-        _target(f"vaadd-{mode}", "(bias + a) / 2, rounded", average, lane, ONE, bits),
+        replace(
+            _target(f"vaadd-{mode}", "(bias + a) / 2, rounded", average, lane, ONE, bits),
+            bias=lane,
+        ),
         replace(
             _target(f"vasub-{mode}", "(bias - a) / 2, rounded", average, lane, MINUS_ONE, bits),
+            bias=lane,
             pitfalls=("May wrap under rnu and rne",),
         ),
         replace(
@@ -77,6 +81,7 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
                 ONE,
                 bits,
             ),
+            shifts=IntegerRange(1 - bits, 0),
             notes=by,
         ),
         replace(
@@ -88,6 +93,7 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
                 ONE,
                 bits,
             ),
+            shifts=IntegerRange(1 - bits, 0),
             notes=by,
         ),
         replace(
@@ -99,6 +105,7 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
                 ONE,
                 bits,
             ),
+            shifts=IntegerRange(1 - 2 * bits, 0),
             notes=by_wide,
             pitfalls=("Rounds before it saturates, without intermediate overflow",),
         ),
@@ -111,6 +118,7 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
                 ONE,
                 bits,
             ),
+            shifts=IntegerRange(1 - 2 * bits, 0),
             notes=by_wide,
         ),
     )
@@ -120,15 +128,18 @@ def _plain(bits: int) -> tuple[Target, ...]:
     """The instructions that do not round."""
     lane, half = IntegerRange.of_bits(bits), IntegerRange.of_bits(bits // 2)
     saturating = Datapath(reduce=(Accumulate(bits, SATURATE, start="bias"),))
-    found = (
-        _target("vsadd", "bias plus a, saturating", saturating, lane, ONE, bits),
-        _target("vssub", "bias minus a, saturating", saturating, lane, MINUS_ONE, bits),
+    found = tuple(
+        replace(_target(name, title, saturating, lane, sign, bits), bias=lane)
+        for name, title, sign in (
+            ("vsadd", "bias plus a, saturating", ONE),
+            ("vssub", "bias minus a, saturating", MINUS_ONE),
+        )
     )
     if bits == 8:
         return found
     wrapping = Datapath(reduce=(Accumulate(bits, WRAP, start="bias"),))
     widening = _target("vwmacc", "bias + product, wraps", wrapping, half, half, bits, None)
-    return (*found, replace(widening, pitfalls=("No saturating dot product exists",)))
+    return (*found, replace(widening, bias=lane, pitfalls=("No saturating dot product exists",)))
 
 
 TARGETS = tuple(

@@ -77,6 +77,10 @@ class Target:
         The convention, for readers; "" where the machine has none.
     scale_rule : {"float64", "float32", "float32 product", "none"}
         How the real factor of the scheme comes from the tensors' scales: see `real_scale`.
+    bias : IntegerRange
+        What the bias, or the accumulator that an instruction is given, may hold.
+    shifts : IntegerRange, optional
+        Of a machine that only shifts: what PowerOfTwoFactor may hold, positive is left.
     k : int, optional
         Products of one lane of an instruction; None: any K.
     confidence : {"read", "documented", "unconfirmed"}
@@ -100,6 +104,8 @@ class Target:
     confidence: Confidence
     zero_points: str = ""
     scale_rule: ScaleRule = "none"
+    bias: IntegerRange = IntegerRange(-(2**31), 2**31 - 1)
+    shifts: IntegerRange | None = None
     k: int | None = None
     notes: str = ""
     pitfalls: tuple[str, ...] = ()
@@ -156,12 +162,13 @@ class Target:
         -------
         ndarray of float64
             ``a * b / out``: in float64 with the rule "float64"; the product rounded to float32
-            with "float32 product"; product and quotient both rounded with "float32".
+            with "float32 product"; product and quotient both rounded with "float32". A machine
+            whose toolchain states no rule ("none") gets float64.
 
         Raises
         ------
         DatapathError
-            For a target that takes no scales.
+            For a target without scheme.
 
         Examples
         --------
@@ -169,12 +176,10 @@ class Target:
         >>> float(targets.get("ort-vnni").real_scale(0.5, 0.25, 2.0))
         0.0625
         """
-        if self.scale_rule == "none":
-            raise DatapathError(
-                f"{self.name}: takes no scales, allowed: a target with a scale_rule"
-            )
+        if self.scheme is None:
+            raise DatapathError(f"{self.name}: takes no scales, allowed: a target with a scheme")
         a, b, out = (np.asarray(x, dtype=np.float32) for x in (a_scale, b_scale, out_scale))
-        if self.scale_rule == "float64":
+        if self.scale_rule in ("float64", "none"):
             return np.asarray(a.astype(np.float64) * b.astype(np.float64) / out.astype(np.float64))
         product = a * b
         if self.scale_rule == "float32 product":

@@ -62,14 +62,16 @@ def _saturating_add(name: str, bits: int, sign: IntegerRange) -> Target:
     verb = "plus" if sign is ONE else "minus"
     datapath = Datapath(reduce=(Accumulate(bits, SATURATE, start="bias"),))
     title = f"bias {verb} a, saturating at {bits} bits"
-    return _target(name, title, datapath, IntegerRange.of_bits(bits), sign, 1)
+    lane = IntegerRange.of_bits(bits)
+    return replace(_target(name, title, datapath, lane, sign, 1), bias=lane)
 
 
 def _average(name: str, bits: int) -> Target:
     half = Narrow(shift=1, rounding=HALF_UP, bits=bits, signed=False)
     a = IntegerRange.of_bits(bits, signed=False)
     datapath = Datapath(reduce=(Accumulate(start="bias"), half))
-    return _target(name, "(bias + a + 1) >> 1 of unsigned numbers", datapath, a, ONE, 1)
+    title = "(bias + a + 1) >> 1 of unsigned numbers"
+    return replace(_target(name, title, datapath, a, ONE, 1), bias=a)
 
 
 TARGETS = (

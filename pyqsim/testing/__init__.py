@@ -1,5 +1,9 @@
-"""What a test of integer hardware needs: an independent oracle in plain Python integers."""
+"""For those who test integer hardware: oracle, strategies, conformance runs, test vectors.
 
-from pyqsim.testing import oracle
+``strategies`` needs Hypothesis (``pip install 'pyqsim[testing]'``) and is imported on request.
+"""
 
-__all__ = ["oracle"]
+from pyqsim.testing import conformance, oracle, vectors
+from pyqsim.testing.bit_exact import assert_bit_exact
+
+__all__ = ["assert_bit_exact", "conformance", "oracle", "vectors"]

@@ -20,7 +20,7 @@ from pyqsim.tensor import QTensor
 from pyqsim.testing.choices import Choices
 from pyqsim.testing.steering import Numbers, Target, largest_limit, steer, targets
 
-__all__ = ["OperandKind", "draw_call", "draw_parameters", "draw_zero_point"]
+__all__ = ["OperandKind", "draw_call", "draw_data", "draw_parameters", "draw_zero_point"]
 
 Ints = npt.NDArray[np.int64]
 #: A format, or an integer dtype whose numbers are their own integers.
@@ -36,9 +36,12 @@ def draw_call(
     *,
     a: OperandKind,
     b: OperandKind,
-    zero_points: bool = True,
+    zero_points: bool | tuple[bool, bool] = True,
+    per_row: bool = True,
+    per_column: bool = True,
     max_side: int = 5,
-    sizes: tuple[int, int, int] | None = None,
+    k: int | None = None,
+    sides: tuple[int, int] | None = None,
 ) -> Call:
     """Draw a call.
 
@@ -48,21 +51,32 @@ def draw_call(
     datapath : Datapath
         One plane and one scale group.
     a, b : Format or dtype
-    zero_points : bool
-        Whether operands of formats that have one are given zero points.
+    zero_points : bool or (bool, bool)
+        Whether operands of formats that have one are given zero points; (of a, of b).
+    per_row, per_column : bool
+        Whether a may have a zero point a row; b, bias, multipliers and output zero points one a
+        column.
     max_side : int
         Largest M and N.
-    sizes : (int, int, int), optional
-        M, N, K; default: drawn.
+    k : int, optional
+        Default: drawn.
+    sides : (int, int), optional
+        M and N; default: drawn.
 
     Returns
     -------
     Call
     """
-    side_a, side_b = (_Side(kind, zero_points and _subtracts(datapath)) for kind in (a, b))
-    m, n, k = sizes or _draw_sizes(choices, datapath, side_a, side_b, max_side)
-    za, zb = side_a.draw_zero_points(choices, m), side_b.draw_zero_points(choices, n)
-    data, numbers = _draw_data(choices, datapath, side_a.reach * side_b.reach * max(k, 1), n)
+    wants = zero_points if isinstance(zero_points, tuple) else (zero_points, zero_points)
+    subtracts = _subtracts(datapath)
+    side_a, side_b = _Side(a, wants[0] and subtracts), _Side(b, wants[1] and subtracts)
+    m, n, drawn_k = _draw_sizes(choices, datapath, side_a, side_b, max_side)
+    k = drawn_k if k is None else k
+    m, n = sides or (m, n)
+    za = side_a.draw_zero_points(choices, m, one=not per_row)
+    zb = side_b.draw_zero_points(choices, n, one=not per_column)
+    reach = side_a.reach * side_b.reach * max(k, 1)
+    data, numbers = draw_data(choices, datapath, reach, n, per_column=per_column)
     b_codes = side_b.draw_codes(choices, (k, n), at_ends=choices.pick((False, True)))
     _plant_units(choices, b_codes, side_b, zb)
     weights = side_b.integers(b_codes) - zb.T
@@ -138,13 +152,12 @@ class _Side:
             return np.where(ends == 0, low, high).reshape(shape)
         return choices.integers(low, high, count, corners).reshape(shape).copy()
 
-    def draw_zero_points(self, choices: Choices, rows: int) -> Ints:
+    def draw_zero_points(self, choices: Choices, rows: int, *, one: bool = False) -> Ints:
         """(rows, 1): often one and the same for all, 0 where the operand has none."""
         if not self.has_zero_point or not isinstance(self.kind, Format):
             return np.zeros((rows, 1), np.int64)
-        if choices.pick((True, False)):
-            one = draw_zero_point(choices, self.kind)
-            return np.full((rows, 1), one, dtype=np.int64)
+        if one or choices.pick((True, False)):
+            return np.full((rows, 1), draw_zero_point(choices, self.kind), dtype=np.int64)
         values = [draw_zero_point(choices, self.kind) for _ in range(rows)]
         return np.array(values, dtype=np.int64).reshape(rows, 1)
 
@@ -255,7 +268,8 @@ class _Place:
 
     def row(self, choices: Choices, codes: Ints) -> Ints:
         """The row's codes, as drawn or steered."""
-        ways = ["as drawn", "extremes", "return", *(["tie"] * 2), *(["edge"] * 2)]
+        ways = ["as drawn", "extremes", *(["tie"] * 2), *(["edge"] * 2), "return"]
+        ways += ["return"] * 3 * self._can_leave_twice()
         way = choices.pick(ways)
         kept = [target for target in self.wanted if target.kind == way]
         if way == "as drawn" or (way in ("tie", "edge") and not kept):
@@ -281,6 +295,12 @@ class _Place:
             return list(range(len(self.weights)))
         return [int(k) for k in order if isinstance(k, int) and k >= 0]
 
+    def _can_leave_twice(self) -> bool:
+        """Whether half of the terms can leave the registers."""
+        low, high = self.side.limits
+        reach = int(np.abs(self.weights).sum()) * (high - low) // 2
+        return reach > 2 * largest_limit(self.datapath) > 0
+
     def _extremes(self, values: Ints, sign: int) -> Ints:
         """Every product at its largest: the sum leaves every register."""
         high = np.where(self.weights * sign >= 0, values[-1], values[0])
@@ -288,14 +308,22 @@ class _Place:
         return ints
 
     def _return(self, choices: Choices, values: Ints) -> Ints:
-        """A prefix that leaves the range, and a rest that brings the exact sum back."""
+        """A prefix that leaves the range, and a rest that brings the exact sum back.
+
+        Or several runs of alternating sign, each perhaps long enough to leave the range.
+        """
         sign = choices.pick((1, -1))
         row = self._extremes(values, sign)
         order = self._order()
-        half = len(order) // 2
-        tail = order[half:]
-        row[tail] = self._extremes(values, -sign)[tail]
-        return self._solve(row, values, order, choices.integer(-2, 2), len(order) - half)
+        if choices.pick((True, False)):
+            half = len(order) // 2
+            row[order[half:]] = self._extremes(values, -sign)[order[half:]]
+            return self._solve(row, values, order, choices.integer(-2, 2), len(order) - half)
+        for _ in range(choices.integer(1, 4)):
+            sign = -sign
+            tail = order[choices.integer(0, len(order)) :]
+            row[tail] = self._extremes(values, sign)[tail]
+        return row
 
     def _towards(self, choices: Choices, row: Ints, values: Ints, target: Target) -> Ints:
         span = target.span
@@ -315,12 +343,12 @@ class _Place:
         return row
 
 
-def _draw_data(
-    choices: Choices, datapath: Datapath, reach: int, n: int
+def draw_data(
+    choices: Choices, datapath: Datapath, reach: int, n: int, *, per_column: bool = True
 ) -> tuple[dict[str, Any], list[Numbers]]:
     """The data of the call, and what they are in every column."""
     data: dict[str, Any] = {}
-    per_column = choices.pick((False, True)) and n > 0
+    per_column = per_column and choices.pick((False, True)) and n > 0
     shape: tuple[int, ...] = (n,) if per_column else ()
     count = n if per_column else 1
     bias, zero_point = np.zeros(count, np.int64), np.zeros(count, np.int64)

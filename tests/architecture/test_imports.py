@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_version", "text_table"),
     ("extras",),
     ("modes",),
-    ("checks",),
+    ("checks", "whole_files"),
     ("formats", "datapath", "parameters", "events"),
     ("bounds",),
     ("tensor",),

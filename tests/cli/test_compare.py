@@ -4,6 +4,7 @@ import json
 import math
 import pickle
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,3 +170,26 @@ def test_axis_without_a_file_and_no_file(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert "--axis 0, allowed: with a FILE.npy" in lines[0]
     assert "No such file" in lines[1]
+
+
+def test_targets_on_a_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """1 where two differ, 0 where none do, 2 where the call makes no sense."""
+    path, report = tmp_path / "layer.npz", tmp_path / "matrix.json"
+    np.savez(path, a=[[255, 255]], b=[[127], [127]], bias=0)
+    names = ["--targets", "ort-vnni", "ort-avx2-u8s8", "torch-x86"]
+    assert main(["compare", str(path), *names, "--json", str(report)]) == 1
+    text = capsys.readouterr().out
+    assert "saturation: ort-avx2-u8s8, sum step 0, 16 bits" in text
+    found = json.loads(report.read_text())
+    assert [one["differing"] for one in found["differences"]] == [1, 0, 1]
+    assert found["differences"][0]["values"] == [64770, 32767]
+    assert main(["compare", "--targets", "ort-vnni", "torch-x86", "--net", "mlp:linear2"]) == 0
+    assert main(["compare", "--targets", "ort-vnni", "torch-x86"]) == 0
+    for wrong in (
+        ["compare", "--net", "mlp:linear1"],
+        ["compare", *names, "--net", "mlp:linear9"],
+        ["compare", *names, "--net", "vgg:conv1"],
+        ["compare", *names, "--axis", "0"],
+        ["compare", str(path), *names, "--net", "mlp:linear1"],
+    ):
+        assert main(wrong) == 2, wrong

@@ -23,6 +23,7 @@ def layers(
     a: Any = None,
     b: Any = None,
     zero_points: bool = True,
+    per_row: bool = True,
     max_side: int = 5,
 ) -> st.SearchStrategy:
     """Return a strategy for `pyqsim.diagnostics.Call`: a, b, datapath and data of one layer.
@@ -31,7 +32,7 @@ def layers(
     * ``a``, ``b`` say what operands are: a Format (they are QTensors then, often with zero points
       at both ends) or an integer dtype (arrays, at all sorts of strides). Default: signed 8-bit
       codes, and 4-bit logarithmic weights where the product is `Shift`.
-    * ``zero_points=False`` leaves zero points 0.
+    * ``zero_points=False`` leaves zero points 0; ``per_row=False`` gives all rows of a the same.
     * ``max_side`` bounds M and N; K is chosen by the datapath: around the ends of its groups, and
       long enough to leave its registers.
 
@@ -71,6 +72,7 @@ def layers(
             a=Affine(8) if kinds[0] is None else kinds[0],
             b=default_b if kinds[1] is None else kinds[1],
             zero_points=zero_points,
+            per_row=per_row,
             max_side=max_side,
         )
 

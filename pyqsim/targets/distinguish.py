@@ -1,0 +1,324 @@
+"""The smallest inputs on which machines differ, or the proof that they are one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim.errors import PyqsimError
+from pyqsim.targets.canonical import LARGEST_K, canonical
+from pyqsim.targets.probes import Answer, Probe, all_probes, answers
+from pyqsim.targets.registry import get
+from pyqsim.targets.scheme_list import SCHEMES, AnyScheme
+from pyqsim.targets.target import IntegerRange, Target
+
+__all__ = ["Distinction", "Pair", "Witness", "distinguish", "distinguish_schemes"]
+
+Ints = npt.NDArray[np.int64]
+#: Right shifts that a finite domain is tried with, smallest first.
+_EXPONENTS = tuple(range(-8, 33))
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One input, and what the candidates make of it.
+
+    Attributes
+    ----------
+    inputs : mapping
+        Of targets: a (one row), b (one column), bias, a_scale, b_scale, out_scale; of schemes: acc
+        and scale.
+    outputs : mapping of str to int or None
+        None where a candidate cannot take the input.
+    """
+
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, int | None]
+
+    def separates(self, first: str, second: str) -> bool:
+        """Whether two candidates give two numbers."""
+        x, y = self.outputs[first], self.outputs[second]
+        return x is not None and y is not None and x != y
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two candidates that no witness separates, and why.
+
+    Attributes
+    ----------
+    first, second : str
+    proof : str
+        Over which domain they are equal; "" where that is not known.
+    incomparable : str
+        Why no input can be given to both; "" where one can.
+    """
+
+    first: str
+    second: str
+    proof: str = ""
+    incomparable: str = ""
+
+
+@dataclass(frozen=True)
+class Distinction:
+    """Inputs that tell candidates apart, and the pairs that none of them does.
+
+    Attributes
+    ----------
+    witnesses : tuple of Witness
+        As few as suffice for all pairs that differ, each the smallest for some pair.
+    pairs : tuple of Pair
+    """
+
+    witnesses: tuple[Witness, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def open(self) -> tuple[Pair, ...]:
+        """Pairs neither separated nor proven equal."""
+        return tuple(p for p in self.pairs if not p.proof and not p.incomparable)
+
+
+def distinguish(candidates: Sequence[str | Target]) -> Distinction:
+    """Find the smallest inputs on which targets differ.
+
+    Parameters
+    ----------
+    candidates : sequence of str or Target
+
+    Returns
+    -------
+    Distinction
+        An input is smaller if it has fewer products, then if the magnitudes of its operands and
+        bias sum to less. Pairs without witness are proven equal (`pyqsim.targets.canonical`), have
+        no input in common, or are left open.
+
+    Examples
+    --------
+    >>> found = distinguish(["x86-pmulhrsw", "arm-sqrdmulh-16"])
+    >>> found.witnesses[0].inputs["a"], dict(found.witnesses[0].outputs)
+    ([-32768], {'x86-pmulhrsw': -32768, 'arm-sqrdmulh-16': 32767})
+    """
+    targets = [one if isinstance(one, Target) else get(one) for one in candidates]
+    by_name = {target.name: target for target in targets}
+    witnesses: list[Witness] = []
+    pairs: list[Pair] = []
+    for first, second in combinations(by_name.values(), 2):
+        if any(one.separates(first.name, second.name) for one in witnesses):
+            continue
+        settled = _settled(first, second)
+        if settled is not None:
+            pairs.append(settled)
+            continue
+        place = _smallest_difference(first, second)
+        if place is not None:
+            witnesses.append(_witness(*place, targets))
+            continue
+        probes = _whole_domain(first, second)
+        place = _smallest_difference(first, second, probes)
+        if place is not None:
+            witnesses.append(_witness(*place, targets))
+        else:
+            pairs.append(Pair(first.name, second.name, proof=_exhausted(probes)))
+    return Distinction(tuple(witnesses), tuple(pairs))
+
+
+def _whole_domain(first: Target, second: Target) -> tuple[Probe, ...]:
+    """Every pair of operands at every power of two, where that is finite: K = 1, bias 0."""
+    a, b = _meet(first.a, second.a), _meet(first.b, second.b)
+    one_product = 1 in (first.k, second.k)
+    bias = first.datapath.reads_bias and second.datapath.reads_bias
+    if a is None or b is None or bias or not one_product:
+        return ()
+    if (a.high - a.low + 1) * (b.high - b.low + 1) > 2**17:
+        return ()
+    rows = np.arange(a.low, a.high + 1, dtype=np.int64)[:, None]
+    columns = np.arange(b.low, b.high + 1, dtype=np.int64)[None, :]
+    scales = [(1.0, 1.0, 2.0**e) for e in _EXPONENTS]
+    return tuple(Probe(rows, columns, 0, one) for one in scales)
+
+
+def _exhausted(probes: Sequence[Probe]) -> str:
+    """The domain that was tried wholly; "" where none was."""
+    if not probes:
+        return ""
+    rows, columns = probes[0].rows, probes[0].columns
+    a = IntegerRange(int(rows.min()), int(rows.max()))
+    b = IntegerRange(int(columns.min()), int(columns.max()))
+    factors = f"factors 2**-{_EXPONENTS[-1]}..2**{-_EXPONENTS[0]}"
+    return f"equal for every a in {a}, b in {b}, K = 1, bias 0, zero points 0, {factors}"
+
+
+def _settled(first: Target, second: Target) -> Pair | None:
+    """Two targets without common inputs, or proven equal on them."""
+    names = first.name, second.name
+    a, b = _meet(first.a, second.a), _meet(first.b, second.b)
+    if a is None or b is None:
+        return Pair(*names, incomparable="their operands' ranges do not meet")
+    if first.k is not None and second.k is not None and first.k != second.k:
+        return Pair(*names, incomparable=f"one takes {first.k} products, one {second.k}")
+    rules = {first.scale_rule, second.scale_rule}
+    if first.scheme and second.scheme and "none" not in rules and len(rules) > 1:
+        return None
+    both_add = first.datapath.reads_bias and second.datapath.reads_bias
+    bias = _meet(first.bias, second.bias) if both_add else None
+    k = min(first.k or LARGEST_K, second.k or LARGEST_K)
+    zero_point = bool(first.zero_points and second.zero_points)
+    shifts = None
+    if first.shifts is not None and second.shifts is not None:
+        shifts = _meet(first.shifts, second.shifts)
+        if shifts is None:
+            return Pair(*names, incomparable="no shift that both can do")
+    forms = {
+        canonical(one, a, b, k=k, bias=bias, zero_point=zero_point, shifts=shifts)
+        for one in (first, second)
+    }
+    if len(forms) > 1:
+        return None
+    domain = [f"a in {a}", f"b in {b}", f"K <= {k}" if k > 2 else f"K = {k}"]
+    domain += ["bias 0"] if bias is None else [f"bias in {bias}"]
+    domain += [] if shifts is None else [f"factors 2**s, s in {shifts}"]
+    domain += [] if zero_point else ["zero points 0"]
+    return Pair(*names, proof=f"one canonical form for {', '.join(domain)}")
+
+
+def _meet(first: IntegerRange, second: IntegerRange) -> IntegerRange | None:
+    low, high = max(first.low, second.low), min(first.high, second.high)
+    return IntegerRange(low, high) if low <= high else None
+
+
+def _smallest_difference(
+    first: Target, second: Target, probes: Sequence[Probe] | None = None
+) -> tuple[Probe, int, int] | None:
+    """The smallest input on which two targets differ: a probe, row and column of it."""
+    best: tuple[tuple[int, int], tuple[Probe, int, int]] | None = None
+    for probe, x, y in _answered(first, second, probes):
+        differ = x.known & y.known & (x.values != y.values)
+        if not differ.any():
+            continue
+        size = np.where(differ, probe.size, np.iinfo(np.int64).max)
+        m, n = (int(i) for i in np.unravel_index(size.argmin(), size.shape))
+        key = (probe.k, int(size[m, n]))
+        if best is None or key < best[0]:
+            best = key, (probe, m, n)
+    return None if best is None else best[1]
+
+
+def _answered(
+    first: Target, second: Target, probes: Sequence[Probe] | None
+) -> Iterator[tuple[Probe, Answer, Answer]]:
+    if probes is None:
+        yield from zip(all_probes(), answers(first), answers(second), strict=True)
+    else:
+        for probe in probes:
+            yield probe, probe.answer(first), probe.answer(second)
+
+
+def _witness(probe: Probe, m: int, n: int, targets: Sequence[Target]) -> Witness:
+    layer = probe.layer([m], [n])
+    outputs: dict[str, int | None] = {}
+    for target in targets:
+        try:
+            outputs[target.name] = int(layer.run(target).item())
+        except PyqsimError:
+            outputs[target.name] = None
+    names = ("a_scale", "b_scale", "out_scale")
+    inputs = {
+        "a": probe.rows[m].tolist(),
+        "b": probe.columns[:, n].tolist(),
+        "bias": probe.bias,
+        **dict(zip(names, probe.scales, strict=True)),
+    }
+    return Witness(inputs, outputs)
+
+
+# ---------------------------------------------------------------------------------------------
+# schemes
+
+#: Real factors that schemes are tried on.
+_FACTORS = (0.5, 0.25, 2.0**-7, 2.0**-12, 1.0, 2.0, 0.75, 0.1, 1 / 3, 0.0123, 0.7 / 64, 3.0, 1e-5)
+#: Every 16-bit accumulator, and the neighbours of powers of two and of the ends of int32.
+_DOMAIN = (
+    "every 16-bit accumulator and the neighbours of every power of two up to the ends of int32"
+)
+
+
+@cache
+def _accumulators() -> Ints:
+    powers = [s * 2**e + d for e in range(15, 32) for s in (1, -1) for d in range(-2, 3)]
+    inside = [v for v in powers if -(2**31) <= v < 2**31]
+    every = np.unique(np.concatenate([np.arange(-(2**15), 2**15), inside]))
+    return every[np.lexsort((every < 0, np.abs(every)))].astype(np.int64)
+
+
+def distinguish_schemes(candidates: Mapping[str, AnyScheme] | Sequence[str]) -> Distinction:
+    """Find the smallest accumulators, and real factors, on which requantize schemes differ.
+
+    Parameters
+    ----------
+    candidates : mapping of str to scheme, or sequence of str
+        Names are those of `pyqsim.targets.SCHEMES`.
+
+    Returns
+    -------
+    Distinction
+        Pairs without witness are equal on all that was tried, and the proof says on what.
+
+    Examples
+    --------
+    >>> found = distinguish_schemes(["SingleRounding()", "FloatScale()"])
+    >>> found.witnesses[0].inputs, dict(found.witnesses[0].outputs)
+    ({'acc': 1, 'scale': 0.5}, {'SingleRounding()': 1, 'FloatScale()': 0})
+    """
+    if not isinstance(candidates, Mapping):
+        candidates = {name: SCHEMES[name] for name in candidates}
+    tables = {name: list(_answers_of(scheme)) for name, scheme in candidates.items()}
+    witnesses: list[Witness] = []
+    pairs: list[Pair] = []
+    for first, second in combinations(candidates, 2):
+        if any(one.separates(first, second) for one in witnesses):
+            continue
+        differences, common = [], []
+        for factor, x, y in zip(_FACTORS, tables[first], tables[second], strict=True):
+            if x is None or y is None:
+                continue
+            common.append(factor)
+            if (x != y).any():
+                differences.append((int((x != y).argmax()), factor))
+        if differences:
+            index, factor = min(differences)
+            witnesses.append(_scheme_witness(index, factor, tables))
+        elif common:
+            factors = ", ".join(f"{factor:.6g}" for factor in common)
+            pairs.append(Pair(first, second, proof=f"equal for {_DOMAIN}; factors {factors}"))
+        else:
+            pairs.append(Pair(first, second, incomparable="no factor that both can encode"))
+    return Distinction(tuple(witnesses), tuple(pairs))
+
+
+def _answers_of(scheme: AnyScheme) -> Iterator[Ints | None]:
+    """For each factor what comes out, None where the scheme cannot encode it."""
+    for factor in _FACTORS:
+        try:
+            limits = (-(2**31), 2**31 - 1)
+            yield scheme.apply(_accumulators(), scheme.encode(factor), clamp=limits)
+        except PyqsimError:
+            yield None
+
+
+def _scheme_witness(
+    index: int, factor: float, tables: Mapping[str, Sequence[Ints | None]]
+) -> Witness:
+    at = _FACTORS.index(factor)
+    outputs: dict[str, int | None] = {}
+    for name, table in tables.items():
+        found = table[at]
+        outputs[name] = None if found is None else int(found[index])
+    return Witness({"acc": int(_accumulators()[index]), "scale": factor}, outputs)

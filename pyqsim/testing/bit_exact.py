@@ -1,0 +1,80 @@
+"""Assert that a kernel is bit exact, from a test of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyqsim.datapath import Datapath
+from pyqsim.diagnostics import Call
+from pyqsim.formats import Affine
+from pyqsim.testing.conformance.cases import Plan
+from pyqsim.testing.conformance.kernels import PythonKernel
+from pyqsim.testing.conformance.run import Report, Section, explain_failures
+
+__all__ = ["assert_bit_exact"]
+
+
+def assert_bit_exact(
+    kernel: Callable[..., Any],
+    datapath: Datapath,
+    *,
+    a: Any = None,
+    b: Any = None,
+    examples: int = 300,
+    zero_points: bool = True,
+) -> None:
+    """Raise AssertionError unless a kernel gives a datapath's numbers, to the last bit.
+
+    Hypothesis draws layers from `pyqsim.testing.strategies.layers`; the first that differs is
+    made small, confirmed by the oracle, and explained.
+
+    Parameters
+    ----------
+    kernel : callable
+        ``kernel(a, b, **numbers)``: codes (M, K) and (K, N), and by keyword what the layer has of
+        `a_zero_point` (int), `b_zero_point`, `bias`, `multiplier`, `shift`, `scale` and
+        `out_zero_point` (arrays of N); returns the (M, N) outputs.
+    datapath : Datapath
+    a, b : Format or integer dtype, optional
+        Default: signed 8-bit codes.
+    examples : int
+        Layers drawn.
+    zero_points : bool
+        Whether operands of formats that have one are given zero points.
+
+    Raises
+    ------
+    AssertionError
+        With shapes, the smallest failing operands, the first (m, n, k), a line ``inputs =>
+        observed  expected: expected``, and the likely cause.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyqsim as qs
+    >>> from pyqsim.testing import assert_bit_exact
+    >>> def kernel(a, b):
+    ...     return a.astype(np.int32) @ b.astype(np.int32)
+    >>> machine = qs.Datapath(reduce=(qs.Accumulate(32),))
+    >>> assert_bit_exact(kernel, machine, a="int8", b="int8", examples=20)
+    """
+    from pyqsim.testing.strategies.search import examples_of  # needs the extra `testing`
+
+    under_test = PythonKernel(kernel)
+    compared: list[tuple[Call, Any]] = []
+    failing: list[tuple[Call, Any]] = []
+    section = Section("layers")
+    for call in examples_of(datapath, a, b, zero_points, examples):
+        (observed,) = under_test.run([call])
+        different = int((observed != call.run()).sum())
+        section.calls += 1
+        section.outputs += observed.size
+        section.failures += different > 0
+        section.different += different
+        (failing if different else compared).append((call, observed))
+    if failing:
+        kinds = [Affine(8) if kind is None else kind for kind in (a, b)]
+        report = Report(under_test.name, Plan(datapath, kinds[0], kinds[1]), [section])
+        explain_failures(under_test, report, compared, failing)
+        raise AssertionError(str(report))

@@ -1,0 +1,184 @@
+"""Identification of machines from numbers, distinguishing inputs, and proofs of equality."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pyqsim as qs
+from pyqsim.errors import DatapathError, OperandError, PyqsimError
+from pyqsim.targets import LayerData, distinguish, distinguish_schemes, identify, identify_schemes
+from pyqsim.targets.canonical import canonical
+from pyqsim.targets.layer_data import load_arrays
+
+ALL = [qs.targets.get(name) for name in qs.targets.names()]
+LAYER_TARGETS = [target for target in ALL if target.scale_rule != "none"]
+
+
+def _layer(seed: int, target: qs.targets.Target) -> LayerData:
+    rng = np.random.default_rng(seed)
+    return LayerData(
+        rng.integers(target.a.low, target.a.high, (6, 32), endpoint=True),
+        rng.integers(target.b.low, target.b.high, (32, 5), endpoint=True),
+        bias=rng.integers(-5000, 5000, 5),
+        a_scale=0.02,
+        b_scale=np.float32(0.003) * rng.uniform(0.5, 2, 5),
+        out_scale=0.7,
+    )
+
+
+@pytest.mark.parametrize("target", LAYER_TARGETS, ids=lambda target: target.name)
+def test_a_target_is_consistent_with_itself(target: qs.targets.Target) -> None:
+    """By the oracle's numbers: whatever the library computes cannot help."""
+    layer = _layer(1, target)
+    a, b = layer.operands()
+    out = qs.testing.oracle.matmul(a, b, target.datapath, **layer.data(target))
+    arguments = {name: getattr(layer, name) for name in layer.__dataclass_fields__}
+    found = identify(arguments.pop("a"), arguments.pop("b"), out, **arguments)
+    assert target.name in found.consistent
+    assert len(found.consistent) + len(found.refuted) + len(found.skipped) == len(ALL)
+    for name, one in found.refuted.items():
+        computed = layer.run(qs.targets.get(name))
+        assert (computed != out).sum() == one.differing > 0
+        assert (out[one.place], computed[one.place]) == (one.observed, one.computed)
+
+
+def test_avx2_pairs_are_told_from_exact_ones() -> None:
+    """Issue of ONNX Runtime 6004: 255 * 127 twice gives 32767 on AVX2, 64770 with VNNI."""
+    a, b = [[255, 255, 1, 1]], [[127], [127], [1], [1]]
+    avx2 = identify(a, b, [[32769]], candidates=["ort-avx2-u8s8", "ort-vnni", "x86-vpdpbusd"])
+    assert avx2.consistent == ("ort-avx2-u8s8",)
+    exact = identify(a, b, [[64772]], candidates=["ort-avx2-u8s8", "ort-vnni", "x86-vpdpbusd"])
+    assert exact.consistent == ("ort-vnni", "x86-vpdpbusd")
+
+
+def test_witnesses_hold_on_the_oracle() -> None:
+    """Every output of every witness is what Python integers give; None only where refused."""
+    names = ["x86-pmulhrsw", "arm-sqrdmulh-16", "riscv-vsmul-rne-e16", "x86-vpdpbusds", "arm-usdot"]
+    found = distinguish(names)
+    assert not found.open
+    for witness in found.witnesses:
+        i = dict(witness.inputs)
+        layer = LayerData([i.pop("a")], [[x] for x in i.pop("b")], **i)
+        a, b = layer.operands()
+        for name, value in witness.outputs.items():
+            target = qs.targets.get(name)
+            if value is None:
+                with pytest.raises(PyqsimError):
+                    layer.run(target)
+            else:
+                y = qs.testing.oracle.matmul(a, b, layer.datapath(target), **layer.data(target))
+                assert y.item() == value
+
+
+def test_smallest_witnesses() -> None:
+    """Known corners: one group of VNNI, MIN x MIN, one tie."""
+    corner = distinguish(["x86-pmulhrsw", "arm-sqrdmulh-16"]).witnesses[0].inputs
+    assert (corner["a"], corner["b"]) == ([-32768], [-32768])
+    vnni = distinguish(["x86-vpdpbusd", "x86-vpdpbusds"]).witnesses[0].inputs
+    assert (vnni["a"], vnni["b"], vnni["bias"]) == ([1], [1], 2**31 - 1)
+    tie = distinguish_schemes(["SingleRounding()", "DoubleRounding()"]).witnesses[0]
+    # 1/4 once rounded is 0; twice: 1/2 up to 1, then 1/2 away from zero to 1
+    assert (tie.inputs, tie.outputs) == (
+        {"acc": 1, "scale": 0.25},
+        {"SingleRounding()": 0, "DoubleRounding()": 1},
+    )
+
+
+def test_every_pair_of_targets_is_separated_or_settled() -> None:
+    """A witness, a proof with its domain, or the reason why no input suits both."""
+    found = distinguish(ALL)
+    assert found.open == ()
+    settled = {(pair.first, pair.second): pair for pair in found.pairs}
+    for pair in settled.values():
+        assert bool(pair.proof) != bool(pair.incomparable)
+    for first, second in combinations(ALL, 2):
+        names = first.name, second.name
+        separated = any(witness.separates(*names) for witness in found.witnesses)
+        assert separated != (names in settled), names
+
+
+def test_every_pair_of_schemes_is_separated_or_settled() -> None:
+    """On accumulators and factors that the proof names."""
+    found = distinguish_schemes(qs.targets.SCHEMES)
+    assert found.open == ()
+    settled = {(pair.first, pair.second): pair for pair in found.pairs}
+    for names in combinations(qs.targets.SCHEMES, 2):
+        separated = any(witness.separates(*names) for witness in found.witnesses)
+        assert separated != (names in settled), names
+
+
+def test_targets_of_one_canonical_form_agree_on_random_operands() -> None:
+    """The proof, tried: equal forms give equal numbers, bias and all."""
+    rng = np.random.default_rng(3)
+    tried = 0
+    for first, second in combinations(ALL, 2):
+        if first.a != second.a or first.b != second.b or first.k != second.k or first.k == 1:
+            continue
+        both_add = first.datapath.reads_bias and second.datapath.reads_bias
+        bias = first.bias if both_add and first.bias == second.bias else None
+        forms = [
+            canonical(t, t.a, t.b, k=t.k or 64, bias=bias, zero_point=False)
+            for t in (first, second)
+        ]
+        if forms[0] != forms[1] or first.scale_rule != second.scale_rule:
+            continue
+        k = first.k or 64
+        a = rng.choice([first.a.low, first.a.high, 1, 3], (20, k))
+        b = rng.choice([first.b.low, first.b.high, 1, 2], (k, 20))
+        c = 0 if bias is None else rng.choice([bias.low, bias.high, 0], 20)
+        scales = {"a_scale": 1.0, "b_scale": 1.0, "out_scale": 2.0**12}
+        layer = LayerData(a, b, c, **scales)
+        assert (layer.run(first) == layer.run(second)).all(), (first.name, second.name)
+        tried += 1
+    assert tried > 20
+
+
+def test_schemes_are_identified_by_ties() -> None:
+    """A quarter of 2, 6, -2, -6 and 1 by hand: 0.5, 1.5, -0.5, -1.5 and 0.25."""
+    acc = [2, 6, -2, -6, 1]
+    once = identify_schemes(acc, [1, 2, 0, -1, 0], scale=0.25)
+    assert once.consistent == ("SingleRounding()", "ShiftOnly('half_up')")
+    even = identify_schemes(acc, [0, 2, 0, -2, 0], scale=0.25)
+    assert even.consistent[:2] == ("FloatScale()", "FloatScale('before')")
+    numbers = qs.requantize.Multiplier(2**30, -1)
+    found = identify_schemes(acc, [1, 2, -1, -2, 1], parameters=numbers)
+    assert found.consistent == ("DoubleRounding()",)
+    assert "FloatScale()" in found.skipped
+    with pytest.raises(PyqsimError, match="one of them"):
+        identify_schemes(acc, acc)
+
+
+def test_layers_that_no_target_takes_are_refused(tmp_path: Path) -> None:
+    """At the door, with what is allowed."""
+    with pytest.raises(DatapathError, match="all of them or none"):
+        LayerData([[1]], [[1]], a_scale=1.0)
+    np.savez(tmp_path / "odd.npz", a=[[1]], c=[[1]])
+    with pytest.raises(OperandError, match="a and b"):
+        load_arrays(tmp_path / "odd.npz")
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(OperandError, match="allowed"):
+        load_arrays(tmp_path / "text.npz")
+
+
+def test_a_cast_after_a_sum_of_many_is_no_register_of_it() -> None:
+    """[100, 100, -100] in 8 bits saturating: cast at the end 100, at every addition 27."""
+    late = _machine("late", qs.Accumulate(), qs.Narrow(bits=8, overflow="saturate"))
+    twice = _machine("twice", qs.Accumulate(), qs.Accumulate(8, "saturate"))
+    every = _machine("every", qs.Accumulate(8, "saturate"))
+    forms = [
+        canonical(one, one.a, one.b, k=3, bias=None, zero_point=False)
+        for one in (late, twice, every)
+    ]
+    assert forms[0] == forms[1] != forms[2]
+    layer = LayerData([[100, 100, -100]], [[1]] * 3)
+    assert [layer.run(one).item() for one in (late, twice, every)] == [100, 100, 27]
+
+
+def _machine(name: str, *steps: qs.Accumulate | qs.Narrow) -> qs.targets.Target:
+    vnni = qs.targets.get("x86-vpdpbusd")
+    return replace(vnni, name=name, a=vnni.b, datapath=qs.Datapath(reduce=steps))

@@ -1,0 +1,34 @@
+"""Each planted fault is found by level 1 within seconds, and named."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from testing.planted_faults import FAULTS
+
+from pyqsim.testing.conformance import Plan, PythonKernel, conform
+
+#: Measured alone on one core all take below 10 s; a busy machine may need longer.
+_SECONDS = 60
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_found_and_named(fault):
+    began = time.perf_counter()
+    report = conform(PythonKernel(fault.kernel), Plan(fault.machine, fault.a, fault.b))
+    seconds = time.perf_counter() - began
+    named = report.verdict and report.verdict.causes and report.verdict.causes[0]
+    print(f"{fault.name}: {seconds:.1f} s; {named}; {report.counterexample}")
+    assert report.error is None
+    assert not report.passed
+    assert report.counterexample is not None
+    assert seconds < _SECONDS
+    assert report.verdict.cause in fault.causes, report.verdict
+    assert fault.words in report.verdict.causes[0].detail
+
+
+def test_the_list_is_long_enough():
+    assert len(FAULTS) >= 20
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert len({fault.causes[0] for fault in FAULTS}) >= 15
