@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from pyqsim.datapath import Datapath
-from pyqsim.diagnostics import Call
 from pyqsim.formats import Affine
 from pyqsim.testing.conformance.cases import Plan
 from pyqsim.testing.conformance.kernels import PythonKernel
@@ -62,19 +61,12 @@ def assert_bit_exact(
     from pyqsim.testing.strategies.search import examples_of  # needs the extra `testing`
 
     under_test = PythonKernel(kernel)
-    compared: list[tuple[Call, Any]] = []
-    failing: list[tuple[Call, Any]] = []
     section = Section("layers")
     for call in examples_of(datapath, a, b, zero_points, examples):
         (observed,) = under_test.run([call])
-        different = int((observed != call.run()).sum())
-        section.calls += 1
-        section.outputs += observed.size
-        section.failures += different > 0
-        section.different += different
-        (failing if different else compared).append((call, observed))
-    if failing:
+        section.add(call, call.run(), observed)
+    if section.failing:
         kinds = [Affine(8) if kind is None else kind for kind in (a, b)]
         report = Report(under_test.name, Plan(datapath, kinds[0], kinds[1]), [section])
-        explain_failures(under_test, report, compared, failing)
+        explain_failures(under_test, report)
         raise AssertionError(str(report))

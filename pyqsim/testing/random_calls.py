@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, frexp
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pyqsim.datapath import Accumulate, AddZeroPoint, Clamp, Datapath, Lookup, Multiply, Requantize
 from pyqsim.diagnostics import Call
-from pyqsim.errors import OperandError
+from pyqsim.errors import OperandError, QuantizationError
 from pyqsim.formats import Format
 from pyqsim.parameters import Multiplier
 from pyqsim.requantize import DoubleRounding, SingleRounding
@@ -418,18 +418,23 @@ def draw_parameters(
         exponent = choices.integer(3, 10) - bits
         mantissa = choices.pick((1, 1, 3, 5, choices.integer(2**23, 2**24 - 1)))
         factor = Fraction(mantissa, 1 << (mantissa.bit_length() - 1)) * Fraction(2) ** exponent
-        if not isinstance(scheme, _ANY_FACTOR):
-            factor = Fraction(2) ** exponent if type(scheme).__name__ == "ShiftOnly" else factor
         factors.append(factor)
-    if isinstance(scheme, _ANY_FACTOR) and choices.pick((0, 0, 0, 1)):
+    if isinstance(scheme, _ANY_MULTIPLIER) and choices.pick((0, 0, 0, 1)):
         ms = choices.integers(2**30, 2**31 - 1, count, (2**30, 2**31 - 1, 3 << 29))
         ss = choices.integers(max(-31, 2 - bits), 2, count, (0, 1, -1))
         factors = [
             Fraction(int(m)) * Fraction(2) ** (int(s) - 31) for m, s in zip(ms, ss, strict=True)
         ]
         return Multiplier(ms.reshape(shape), ss.reshape(shape)), factors
-    real = np.array([float(factor) for factor in factors]).reshape(shape)
-    return scheme.encode(real), factors
+    try:
+        return scheme.encode(_reals(factors, shape)), factors
+    except QuantizationError:  # a scheme that takes powers of two only
+        factors = [Fraction(2) ** (frexp(float(factor))[1] - 1) for factor in factors]
+        return scheme.encode(_reals(factors, shape)), factors
 
 
-_ANY_FACTOR = (DoubleRounding, SingleRounding)
+def _reals(factors: list[Fraction], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    return np.array([float(factor) for factor in factors]).reshape(shape)
+
+
+_ANY_MULTIPLIER = (DoubleRounding, SingleRounding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pyqsim.diagnostics.call import codes_of
 from pyqsim.errors import OperandError
 from pyqsim.tensor import QTensor
 
-__all__ = ["NAMES", "column_names", "plain_numbers"]
+__all__ = ["NAMES", "plain_numbers"]
 
 #: Every name that a kernel may be given, in this order. The first three are sizes.
 NAMES = (
@@ -48,9 +49,8 @@ def plain_numbers(call: Call) -> dict[str, npt.NDArray[Any]]:
         if name in call.data:
             numbers[name] = _columns(name, call.data[name], n)
     given = call.data.get("requantize")
-    for name in ("multiplier", "shift", "scale"):
-        if hasattr(given, name):
-            numbers[name] = _columns(name, getattr(given, name), n)
+    for field in () if given is None else dataclasses.fields(given):
+        numbers[field.name] = _columns(field.name, getattr(given, field.name), n)
     return numbers
 
 
@@ -59,8 +59,3 @@ def _columns(name: str, value: Any, n: int) -> npt.NDArray[Any]:
     if array.ndim > 1:
         raise OperandError(f"{name}: shape={array.shape}, allowed: one, or one a column")
     return np.broadcast_to(array, (n,))
-
-
-def column_names(call: Call) -> list[str]:
-    """Names of the numbers of a call but for the operands themselves."""
-    return [name for name in plain_numbers(call) if name not in ("a", "b")]

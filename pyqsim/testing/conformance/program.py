@@ -26,7 +26,7 @@ def call_line(number: int, call: Call, *, radix: int = 10) -> str:
     ``NUMBER m=M n=N k=K a=.. b=.. [a_zero_point=.. b_zero_point=.. bias=.. multiplier=..
     shift=.. scale=.. out_zero_point=..]``: lists are separated by commas, matrices are row-major,
     an empty list is empty. With radix 16 the codes a and b are two's complement words of their
-    type's width; all else is decimal. A float32 scale is written as ``mantissa*2^exponent``.
+    type's width; all else is decimal. A real scale is written as ``mantissa*2^exponent``.
 
     Examples
     --------
@@ -44,16 +44,17 @@ def call_line(number: int, call: Call, *, radix: int = 10) -> str:
             bits = values.dtype.itemsize * 8
             texts = [f"{int(v) % (1 << bits):0{bits // 4}x}" for v in values.flat]
         elif name == "scale":
-            texts = [_scale(float(v)) for v in values.flat]
+            texts = [_scale(float(v), values.dtype.itemsize) for v in values.flat]
         else:
             texts = [str(int(v)) for v in values.flat]
         words.append(f"{name}={','.join(texts)}")
     return " ".join(words)
 
 
-def _scale(value: float) -> str:
+def _scale(value: float, itemsize: int) -> str:
     mantissa, exponent = np.frexp(value)
-    return f"{int(mantissa * 2**24)}*2^{int(exponent) - 24}"
+    bits = 24 if itemsize == 4 else 53
+    return f"{int(mantissa * 2**bits)}*2^{int(exponent) - bits}"
 
 
 class Program:

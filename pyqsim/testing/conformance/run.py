@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -35,6 +36,10 @@ _CALLS_FOR_THE_VERDICT = 400
 _FAILURES_FOR_THE_VERDICT = 60
 
 
+def _latest() -> deque[Case]:
+    return deque(maxlen=_CALLS_FOR_THE_VERDICT)
+
+
 @dataclass
 class Section:
     """One kind of calls: how many, and how many of them differ.
@@ -46,6 +51,8 @@ class Section:
     failures, different : int
         Calls, and outputs, that are not the machine's.
     seconds : float
+    agreeing, failing : sequence of (Call, ndarray)
+        The calls and what was observed; of those that agree the latest.
     """
 
     name: str
@@ -54,6 +61,17 @@ class Section:
     failures: int = 0
     different: int = 0
     seconds: float = 0.0
+    agreeing: deque[Case] = field(default_factory=_latest, repr=False)
+    failing: list[Case] = field(default_factory=list, repr=False)
+
+    def add(self, call: Call, expected: npt.NDArray[Any], observed: npt.NDArray[Any]) -> None:
+        """Count a call, and keep it with what was observed."""
+        different = int((observed != expected).sum())
+        self.calls += 1
+        self.outputs += observed.size
+        self.failures += different > 0
+        self.different += different
+        (self.failing if different else self.agreeing).append((call, observed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +156,11 @@ class Report:
         return self.error is None and not any(section.failures for section in self.sections)
 
     @property
+    def failing(self) -> list[Case]:
+        """Calls that differ, with what was observed."""
+        return [case for section in self.sections for case in section.failing]
+
+    @property
     def outputs(self) -> int:
         """Outputs compared."""
         return sum(section.outputs for section in self.sections)
@@ -177,42 +200,27 @@ def conform(
     """
     began = time.perf_counter()
     report = Report(kernel.name, plan)
-    compared: list[Case] = []
-    failing: list[Case] = []
     try:
         for name, cases in batches(plan, kernel):
-            _run_batch(kernel, name, cases, report, compared, failing)
+            _run_batch(kernel, name, cases, report)
             report.seconds = time.perf_counter() - began
             progress(report)
-            if len(failing) >= _FAILURES_FOR_THE_VERDICT:
+            if len(report.failing) >= _FAILURES_FOR_THE_VERDICT:
                 break
-        if failing:
-            explain_failures(kernel, report, compared, failing)
+        explain_failures(kernel, report)
     except KernelError as error:
         report.error = str(error)
     report.seconds = time.perf_counter() - began
     return report
 
 
-def _run_batch(
-    kernel: Kernel,
-    name: str,
-    cases: list[Case],
-    report: Report,
-    compared: list[Case],
-    failing: list[Case],
-) -> None:
+def _run_batch(kernel: Kernel, name: str, cases: list[Case], report: Report) -> None:
     if not report.sections or report.sections[-1].name != name:
         report.sections.append(Section(name))
     section, began = report.sections[-1], time.perf_counter()
     observations = kernel.run([call for call, _ in cases])
     for (call, expected), observed in zip(cases, observations, strict=True):
-        different = int((observed != expected).sum())
-        section.calls += 1
-        section.outputs += observed.size
-        section.failures += different > 0
-        section.different += different
-        (failing if different else compared).append((call, observed))
+        section.add(call, expected, observed)
     section.seconds += time.perf_counter() - began
 
 
@@ -235,18 +243,11 @@ def conform_recorded(name: str, plan: Plan, cases: Sequence[Case]) -> Report:
     began = time.perf_counter()
     section = Section("recorded calls")
     report = Report(name, plan, [section])
-    compared: list[Case] = []
-    failing: list[Case] = []
     for call, observed in cases:
-        different = int((observed != call.run()).sum())
-        section.calls += 1
-        section.outputs += observed.size
-        section.failures += different > 0
-        section.different += different
-        (failing if different else compared).append((call, observed))
-    if failing:
-        report.counterexample = _recorded_output(*failing[0])
-        report.verdict = _verdict(compared, failing)
+        section.add(call, call.run(), observed)
+    if report.failing:
+        report.counterexample = _recorded_output(*report.failing[0])
+        report.verdict = _verdict(report)
     section.seconds = report.seconds = time.perf_counter() - began
     return report
 
@@ -260,24 +261,20 @@ def _recorded_output(call: Call, observed: npt.NDArray[Any]) -> Counterexample:
     return Counterexample(one, observed[m : m + 1, n : n + 1], one.run(), (0, 0, call.sizes[2] - 1))
 
 
-def _verdict(compared: list[Case], failing: list[Case]) -> Verdict:
+def _verdict(report: Report) -> Verdict:
     """Of the failures with few outputs, and of calls that agree."""
-    small = sorted(failing, key=lambda one: one[1].size)[:_FAILURES_FOR_THE_VERDICT]
-    agreeing = [one for one in compared if one[1].size][-_CALLS_FOR_THE_VERDICT:]
-    chosen = [*small, *agreeing]
+    small = sorted(report.failing, key=lambda one: one[1].size)[:_FAILURES_FOR_THE_VERDICT]
+    agreeing = [one for section in report.sections for one in section.agreeing if one[1].size]
+    chosen = [*small, *agreeing[-_CALLS_FOR_THE_VERDICT:]]
     return verdict([call for call, _ in chosen], [y for _, y in chosen])
 
 
-def explain_failures(
-    kernel: Kernel,
-    report: Report,
-    compared: list[Case],
-    failing: list[Case],
-) -> None:
-    """Add the smallest counterexample and the verdict: cases are calls and what was observed."""
-    smallest = min(failing, key=lambda one: (one[0].sizes[2], one[1].size))
-    report.counterexample = counterexample(kernel, *smallest)
-    report.verdict = _verdict(compared, failing)
+def explain_failures(kernel: Kernel, report: Report) -> None:
+    """Add the smallest counterexample and the verdict to a report with failures."""
+    if report.failing:
+        smallest = min(report.failing, key=lambda one: (one[0].sizes[2], one[1].size))
+        report.counterexample = counterexample(kernel, *smallest)
+        report.verdict = _verdict(report)
 
 
 def counterexample(kernel: Kernel, call: Call, seen: npt.NDArray[Any]) -> Counterexample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,8 +160,8 @@ def _call(vectors: Vectors, number: int) -> Call:
         name: arrays[name] for name in ("bias", "out_zero_point") if name in arrays
     }
     if vectors.parameters is not None:
-        fields = {name: arrays[name] for name in ("multiplier", "shift", "scale") if name in arrays}
-        data["requantize"] = getattr(parameters, vectors.parameters)(**fields)
+        kind = getattr(parameters, vectors.parameters)
+        data["requantize"] = kind(**{f.name: arrays[f.name] for f in dataclasses.fields(kind)})
     operands = (
         _operand(recipe.a, arrays["a"], arrays.get("a_zero_point"), 0),
         _operand(recipe.b, arrays["b"], arrays.get("b_zero_point"), 1),
