@@ -19,6 +19,7 @@ from pyqsim.diagnostics import Call
 from pyqsim.testing import vectors
 from pyqsim.testing.conformance import (
     CFunction,
+    Isolated,
     Kernel,
     Plan,
     Program,
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int_in(1, 10**6),
         default=60,
         metavar="S",
-        help="seconds a program may be silent (default: 60)",
+        help="seconds a program or a C function may be silent (default: 60)",
     )
     parser.add_argument(
         "--level",
@@ -119,7 +120,8 @@ def _kernel(options: argparse.Namespace) -> Kernel:
     if options.library is not None:
         if options.declaration is None:
             raise UsageError("--declaration: missing, allowed: that of the library's function")
-        return CFunction(options.library, options.declaration)
+        function = CFunction(options.library, options.declaration)
+        return Isolated(function, timeout=options.timeout)
     return Program(options.program, timeout=options.timeout, radix=options.radix)
 
 

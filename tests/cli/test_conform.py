@@ -220,11 +220,15 @@ def test_c_functions_that_misbehave(capsys, tmp_path):
     """A status, a write beyond the output, a machine that reads what the function is not given."""
     source = tmp_path / "bad.c"
     source.write_text(
-        "#include <stdint.h>\n#include <stddef.h>\n"
+        "#include <stdint.h>\n#include <stddef.h>\n#include <stdlib.h>\n"
         "int fails(const int8_t *a, const int8_t *b, int32_t *out)"
         "{ (void)a; (void)b; (void)out; return 3; }\n"
         "void beyond(size_t m, size_t n, const int8_t *a, const int8_t *b, int32_t *out)"
         "{ (void)a; (void)b; out[m * n] = 0; }\n"
+        "void dies(const int8_t *a, const int8_t *b, int32_t *out)"
+        "{ (void)a; (void)b; (void)out; abort(); }\n"
+        "void hangs(const int8_t *a, const int8_t *b, int32_t *out)"
+        "{ (void)a; (void)b; (void)out; for (volatile int i = 0; i < 1; i *= 1) {} }\n"
     )
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "bad.so", source], check=True)
     for machine, declaration, message in (
@@ -239,10 +243,20 @@ def test_c_functions_that_misbehave(capsys, tmp_path):
             "int fails(const int8_t *a, const int8_t *b, int32_t *out)",
             "the machine reads bias",
         ),
+        (
+            "Datapath()",
+            "void dies(const int8_t *a, const int8_t *b, int32_t *out)",
+            "ended by SIGABRT in call 0",
+        ),
+        (
+            "Datapath()",
+            "void hangs(const int8_t *a, const int8_t *b, int32_t *out)",
+            "no answer to call 0 for 1 s",
+        ),
     ):
         status, out, _ = run(
             capsys, "--datapath", machine, "--library", tmp_path / "bad.so",
-            "--declaration", declaration,
+            "--declaration", declaration, "--timeout", 1,
         )  # fmt: skip
         assert status == 2
         assert message in out

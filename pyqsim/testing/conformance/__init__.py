@@ -2,6 +2,7 @@
 
 from pyqsim.testing.conformance.c_function import CFunction
 from pyqsim.testing.conformance.cases import Plan
+from pyqsim.testing.conformance.isolated import Isolated
 from pyqsim.testing.conformance.junit import write_junit
 from pyqsim.testing.conformance.kernels import Kernel, KernelError, PythonKernel
 from pyqsim.testing.conformance.program import Program, call_line
@@ -16,6 +17,7 @@ from pyqsim.testing.conformance.run import (
 __all__ = [
     "CFunction",
     "Counterexample",
+    "Isolated",
     "Kernel",
     "KernelError",
     "Plan",

@@ -43,7 +43,7 @@ class CFunction:
         ================================================  ==========================================
 
         A result other than void must be 0. The function runs in this process: one that writes
-        where it must not may end it.
+        where it must not may end it (see `Isolated`).
 
     Raises
     ------
