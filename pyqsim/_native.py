@@ -380,6 +380,7 @@ class OutputOp:
     shift_part: str = "none"
     shift_data: Ints | None = None
     scale: npt.NDArray[np.float32] | None = None
+    double_scale: npt.NDArray[np.float64] | None = None
     clamp_before: bool = False
     minimum: int = 0
     maximum: int = 0
@@ -390,7 +391,7 @@ class OutputOp:
         """The same primitive on some rows m and columns n."""
         cut = {
             name: None if (array := getattr(self, name)) is None else array[..., rows, columns]
-            for name in ("data", "shift_data", "scale")
+            for name in ("data", "shift_data", "scale", "double_scale")
         }
         if self.table is not None and self.table.ndim == 2:
             cut["table"] = self.table[columns]
@@ -409,6 +410,10 @@ def _set_output(target, op: OutputOp) -> None:
     if op.scale is not None:
         target.scale.at = _pointer(op.scale, "float *")
         target.scale.m_stride, target.scale.n_stride = (s // 4 for s in op.scale.strides)
+    if op.double_scale is not None:
+        target.double_scale.at = _pointer(op.double_scale, "double *")
+        strides = (s // 8 for s in op.double_scale.strides)
+        target.double_scale.m_stride, target.double_scale.n_stride = strides
     target.clamp_before = op.clamp_before
     target.minimum, target.maximum = op.minimum, op.maximum
     target.guard_bits = op.guard_bits

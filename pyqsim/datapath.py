@@ -618,14 +618,24 @@ class Stage:
     shift : {"none", "all", "left", "right"}
         What is added to `narrow.shift` (a right shift) for the parameters' shift s (positive is
         left): nothing; ``-s``; its left part ``-max(s, 0)``; its right part ``max(-s, 0)``.
+    shift_offset : int
+        -64..64, added to s before it is split into its parts: where the parts do not meet at 0.
+    offset : bool
+        The parameters' offset is added to the value first, exactly.
     """
 
     narrow: Narrow
     multiplier: bool = False
     shift: Literal["none", "all", "left", "right"] = "none"
+    shift_offset: int = 0
+    offset: bool = False
 
     def __post_init__(self) -> None:
         check_choice("Stage", "shift", self.shift, ("none", "all", "left", "right"))
+        amount = check_int("Stage", "shift_offset", self.shift_offset, -64, 64)
+        object.__setattr__(self, "shift_offset", amount)
+        check_bool("Stage", "multiplier", self.multiplier)
+        check_bool("Stage", "offset", self.offset)
 
 
 @dataclass(frozen=True)
@@ -652,8 +662,13 @@ class Scheme:
 
     @property
     def stages(self) -> tuple[Stage, ...] | None:
-        """The integer stages; None for a scheme that scales in float32."""
+        """The integer stages; None for a scheme that scales in floating point."""
         raise NotImplementedError
+
+    @property
+    def float_bits(self) -> Literal[32, 64]:
+        """Of a scheme without stages: float32, ties to even, or float64, ties away from zero."""
+        return 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from pyqsim.errors import DatapathError
 
-__all__ = ["FloatFactor", "Multiplier", "Parameters", "PowerOfTwoFactor"]
+__all__ = [
+    "DoubleFactor",
+    "FixedPointFactor",
+    "FloatFactor",
+    "Multiplier",
+    "Parameters",
+    "PowerOfTwoFactor",
+]
 
 
 def columns_of(values: npt.NDArray[Any], columns: slice, n: int) -> npt.NDArray[Any]:
@@ -122,4 +129,80 @@ class PowerOfTwoFactor:
         return f"PowerOfTwoFactor(shift={self.shift.tolist()})"
 
 
-Parameters = Multiplier | FloatFactor | PowerOfTwoFactor
+@dataclass(frozen=True, eq=False)
+class FixedPointFactor:
+    """Real factor = ``multiplier * 2**-right_shift`` of the value plus `offset`.
+
+    Parameters
+    ----------
+    multiplier : int or array_like of int
+        -2**31..2**31; 2**31 is what some encoders make of a factor just below a power of two.
+    right_shift : int or array_like of int
+        0..63.
+    offset : int or array_like of int
+        -2**32..2**32, read by schemes that add one before they multiply, else 0.
+    """
+
+    multiplier: npt.NDArray[np.int64]
+    right_shift: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((), dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("multiplier", -(2**31), 2**31),
+            ("right_shift", 0, 63),
+            ("offset", -(2**32), 2**32),
+        ):
+            value = _frozen_ints("FixedPointFactor", name, getattr(self, name), low, high)
+            object.__setattr__(self, name, value)
+
+    @property
+    def shift(self) -> npt.NDArray[np.int64]:
+        """The shift as stages read it, positive is left."""
+        return -self.right_shift
+
+    def columns(self, columns: slice, n: int) -> FixedPointFactor:
+        """The parameters of some of n channels."""
+        return FixedPointFactor(
+            columns_of(self.multiplier, columns, n),
+            columns_of(self.right_shift, columns, n),
+            columns_of(self.offset, columns, n),
+        )
+
+    def __repr__(self) -> str:
+        offset = f", offset={self.offset.tolist()}" if self.offset.any() else ""
+        return (
+            f"FixedPointFactor(multiplier={self.multiplier.tolist()}, "
+            f"right_shift={self.right_shift.tolist()}{offset})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DoubleFactor:
+    """A float64 factor, one or one a channel.
+
+    Parameters
+    ----------
+    scale : float or array_like of float
+        Finite, > 0.
+    """
+
+    scale: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        scale = np.array(self.scale, dtype=np.float64)
+        wrong = ~(np.isfinite(scale) & (scale > 0))
+        if wrong.any():
+            raise DatapathError(f"DoubleFactor: scale={scale[wrong].flat[0]}, allowed: finite, > 0")
+        scale.setflags(write=False)
+        object.__setattr__(self, "scale", scale)
+
+    def columns(self, columns: slice, n: int) -> DoubleFactor:
+        """The parameters of some of n channels."""
+        return DoubleFactor(columns_of(self.scale, columns, n))
+
+    def __repr__(self) -> str:
+        return f"DoubleFactor(scale={self.scale.tolist()})"
+
+
+Parameters = Multiplier | FixedPointFactor | FloatFactor | DoubleFactor | PowerOfTwoFactor

@@ -138,6 +138,12 @@ typedef struct {
     size_t n_stride;
 } pqs_floats;
 
+typedef struct {
+    const double *at;
+    size_t m_stride;
+    size_t n_stride;
+} pqs_doubles;
+
 /* ---- events ------------------------------------------------------------------------------ */
 
 /* A 128-bit two's complement number: high * 2^64 + low. */
@@ -251,7 +257,8 @@ enum pqs_output_kind {
     PQS_OUTPUT_CLAMP = 4,       /* min(max(v, minimum), maximum) */
     PQS_OUTPUT_LOOKUP = 5,      /* table[v mod table_size], table_size a power of two */
     PQS_OUTPUT_THRESHOLDS = 6,  /* how many of the table_size thresholds t have v >= t */
-    PQS_OUTPUT_FROM_LOGS = 7    /* (2^G + v mod 2^G) * 2^(v >> G), G = guard_bits; 0 where v < 0 */
+    PQS_OUTPUT_FROM_LOGS = 7,   /* (2^G + v mod 2^G) * 2^(v >> G), G = guard_bits; 0 where v < 0 */
+    PQS_OUTPUT_DOUBLE_SCALE = 8 /* round(double(v) * scale), ties away, saturated to int32 */
 };
 
 /* What the data's shift s (positive: left) adds to narrow.shift. */
@@ -279,6 +286,7 @@ typedef struct {
     size_t table_size;
     size_t table_n_stride;
     int32_t guard_bits; /* FROM_LOGS: 0..32 */
+    pqs_doubles double_scale; /* DOUBLE_SCALE */
 } pqs_output_step;
 
 /* values[chain][m][n], contiguous, are replaced by their output; after a MERGE only chain 0 counts.

@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-_Static_assert(FLT_EVAL_METHOD == 0, "float32 products are rounded to float32");
+_Static_assert(FLT_EVAL_METHOD == 0, "products are rounded to float32 and to float64");
 
 /* The values of one output (m, n), and where its overflows go. */
 typedef struct {
@@ -111,6 +111,16 @@ static int64_t float_scale(const pqs_output_step *step, int64_t value, const out
     return (int64_t)y;
 }
 
+/* round(D(v) * scale), D = round to float64, ties to even; round: ties away; saturated to int32 */
+static int64_t double_scale(const pqs_output_step *step, int64_t value, const output_value *at) {
+    const pqs_doubles *scale = &step->double_scale;
+    const double y =
+        round((double)value * scale->at[at->m * scale->m_stride + at->n * scale->n_stride]);
+    if (y >= 2147483648.0) return INT32_MAX;
+    if (y < -2147483648.0) return INT32_MIN;
+    return (int64_t)y;
+}
+
 static int64_t clamp(const pqs_output_step *step, int64_t value) {
     if (value < step->minimum) return step->minimum;
     return value > step->maximum ? step->maximum : value;
@@ -139,6 +149,7 @@ static int64_t apply(const pqs_output_step *step, int64_t value, size_t chain,
         return write_register(step, (pqs_wide)value + data_at(&step->data, chain, at), chain, at);
     case PQS_OUTPUT_NARROW: return narrow(step, value, chain, at);
     case PQS_OUTPUT_FLOAT_SCALE: return float_scale(step, value, at);
+    case PQS_OUTPUT_DOUBLE_SCALE: return double_scale(step, value, at);
     case PQS_OUTPUT_CLAMP: return clamp(step, value);
     case PQS_OUTPUT_FROM_LOGS: return from_logs(step->guard_bits, value);
     case PQS_OUTPUT_LOOKUP: return step->table[(uint64_t)value & (step->table_size - 1)];

@@ -33,7 +33,13 @@ from pyqsim.errors import CodeError, DatapathError, OverflowTrap, ShapeError
 from pyqsim.execution.call_data import CallData, broadcast, interval_of
 from pyqsim.execution.tracing import OutputRecord
 from pyqsim.modes import WRAP, OverflowRule
-from pyqsim.parameters import FloatFactor, Multiplier, Parameters
+from pyqsim.parameters import (
+    DoubleFactor,
+    FixedPointFactor,
+    FloatFactor,
+    Multiplier,
+    Parameters,
+)
 
 __all__ = ["OutputPipeline", "output_of_array"]
 
@@ -146,24 +152,41 @@ class OutputPipeline:
             )
         self._each(lambda value: bounds.require(value, f"{where}: its input", scheme.input_bits))
         stages = scheme.stages
+        if stages is None and scheme.float_bits == 64:
+            self._double_scale(index, parameters)
+            return
         if stages is None:
             self._float_scale(index, parameters, before=getattr(scheme, "clamp", "") == "before")
             return
-        if isinstance(parameters, FloatFactor):
+        if isinstance(parameters, (FloatFactor, DoubleFactor)):
             raise DatapathError(
                 f"requantize={parameters!r}, allowed: what {type(scheme).__name__}.encode makes"
             )
-        shift = broadcast("requantize.shift", parameters.shift, self._shape)
         multiplier: Ints | None = None
         if any(stage.multiplier for stage in stages):
-            if not isinstance(parameters, Multiplier):
+            if not isinstance(parameters, (Multiplier, FixedPointFactor)):
                 raise DatapathError(
                     f"requantize={parameters!r}, allowed: what {type(scheme).__name__}.encode "
-                    "makes (a Multiplier)"
+                    "makes (with a multiplier)"
                 )
             multiplier = broadcast("requantize.multiplier", parameters.multiplier, self._shape)
+        offset = broadcast("requantize.offset", getattr(parameters, "offset", 0), self._shape)
+        if offset.any() and not any(stage.offset for stage in stages):
+            raise DatapathError(
+                f"requantize={parameters!r}, allowed: offset=0 ({type(scheme).__name__} adds none)"
+            )
         for stage in stages:
+            if stage.offset:
+                self._add_offset(index, offset, where)
+            shift = broadcast(
+                "requantize.shift", parameters.shift + stage.shift_offset, self._shape
+            )
             self._stage(index, stage, multiplier, shift, where)
+
+    def _add_offset(self, index: int, offset: Ints, where: str) -> None:
+        addend = interval_of(offset)
+        self.ops.append(OutputOp("add", index, data=offset))
+        self._each(lambda v: bounds.require(bounds.add(v, addend), f"{where}: its offset"))
 
     def _stage(
         self, index: int, stage: Stage, multiplier: Ints | None, shift: Ints, where: str
@@ -206,6 +229,22 @@ class OutputPipeline:
                 op, clamp_before=True, data=zero_point, minimum=clamp.min, maximum=clamp.max
             )
         self.ops.append(op)
+        self._each(lambda _: Interval(-(2**31), 2**31 - 1))
+
+    def _double_scale(self, index: int, parameters: Parameters) -> None:
+        if not isinstance(parameters, DoubleFactor):
+            raise DatapathError(
+                f"requantize={parameters!r}, allowed: what DoubleScale.encode makes "
+                "(a DoubleFactor)"
+            )
+        try:
+            scale = np.broadcast_to(np.ascontiguousarray(parameters.scale), self._shape)
+        except ValueError:
+            raise ShapeError(
+                f"requantize.scale: shape={parameters.scale.shape}, allowed: what broadcasts to "
+                f"{self._shape}"
+            ) from None
+        self.ops.append(OutputOp("double_scale", index, double_scale=scale))
         self._each(lambda _: Interval(-(2**31), 2**31 - 1))
 
     def _following_clamp(self, index: int) -> tuple[Ints, Clamp]:

@@ -37,6 +37,7 @@ from pyqsim.testing.oracle.products import Factors, product_term
 from pyqsim.testing.oracle.recording import Chain, Record
 from pyqsim.testing.oracle.reducing import Value, check_leaves_one_value, reduce_chain
 from pyqsim.testing.oracle.registers import register_range
+from pyqsim.testing.oracle.schemes import FORMULAS
 
 __all__ = ["matmul"]
 
@@ -282,6 +283,7 @@ class _Call:
         outputs = (self.M, self.N)
         self.multiplier = broadcast("multiplier", getattr(given, "multiplier", 0), outputs)
         self.shift = broadcast("shift", getattr(given, "shift", 0), outputs)
+        self.offset = broadcast("offset", getattr(given, "offset", 0), outputs)
         self.scale = np.zeros(outputs, dtype=np.float64)
         if given is None:
             return
@@ -361,6 +363,7 @@ class _Call:
             out_zero_point=int(self.out_zero_point[m, n]),
             multiplier=int(self.multiplier[m, n]),
             shift=int(self.shift[m, n]),
+            offset=int(self.offset[m, n]),
             scale=Fraction(float(self.scale[m, n])),
             corrections=[self._correction(m, n, *chain) for chain in self._chains()],
             merge=[int(multiplier) for multiplier in self.merge[..., m, n].reshape(-1)],
@@ -391,10 +394,10 @@ class _Call:
 def _parameter_names(scheme: Any) -> list[str]:
     """Which attributes a scheme's parameters must have."""
     name = type(scheme).__name__
-    if name in ("DoubleRounding", "SingleRounding"):
-        return ["multiplier", "shift"]
-    if name == "ShiftOnly":
+    if name in ("ShiftOnly", "NvdlaTruncate", "VtaShift"):
         return ["shift"]
+    if name in FORMULAS:
+        return ["multiplier", "shift"]
     if scheme.stages is None:
         return ["scale"]
     names = []

@@ -29,10 +29,11 @@ from pyqsim.testing.oracle.narrowing import narrowed
 from pyqsim.testing.oracle.philox import random_word
 from pyqsim.testing.oracle.registers import apply_register
 from pyqsim.testing.oracle.schemes import (
-    double_rounding,
+    FORMULAS,
+    Factors,
+    double_scale,
     float_scale,
     shifted,
-    single_rounding,
 )
 
 __all__ = ["OutputData", "Outputs"]
@@ -46,6 +47,7 @@ class OutputData:
     out_zero_point: int
     multiplier: int
     shift: int
+    offset: int
     scale: Fraction
     corrections: list[int]  # one a chain
     merge: list[int]  # one a chain
@@ -157,18 +159,19 @@ class Outputs:
     def _requantize(self, value: int, scheme: Any, index: int) -> int:
         """The named schemes by their own formulas, others by their stages."""
         _check_input(value, scheme)
-        multiplier, shift = self.data.multiplier, self.data.shift
+        factors = Factors(self.data.multiplier, self.data.shift, self.data.offset)
         name = type(scheme).__name__
-        if name == "DoubleRounding":
-            return double_rounding(value, multiplier, shift, scheme.final)
-        if name == "SingleRounding":
-            return single_rounding(value, multiplier, shift)
+        if name in FORMULAS:
+            return FORMULAS[name](value, factors, scheme)
         if name == "ShiftOnly":
             return self._shift_only(value, scheme, index)
+        if scheme.stages is None and getattr(scheme, "float_bits", 32) == 64:
+            return double_scale(value, self.data.scale)
         if scheme.stages is None:
             return self._scale_in_float(value, scheme, index)
         for stage in scheme.stages:
-            value = self._narrow(value, _completed(stage, multiplier, shift), index)
+            value += factors.offset if stage.offset else 0
+            value = self._narrow(value, _completed(stage, factors), index)
         return value
 
     def _shift_only(self, value: int, scheme: Any, index: int) -> int:
@@ -202,8 +205,9 @@ def clamps_next(steps: Sequence[OutputStep], index: int) -> bool:
     return bool(following) and isinstance(following[0], Clamp)
 
 
-def _completed(stage: Stage, multiplier: int, shift: int) -> Narrow:
+def _completed(stage: Stage, factors: Factors) -> Narrow:
     """Complete a stage by the parameters: its multiplier, and which part of the shift."""
+    shift = factors.shift + stage.shift_offset
     added = {
         "none": 0,
         "all": -shift,
@@ -211,7 +215,7 @@ def _completed(stage: Stage, multiplier: int, shift: int) -> Narrow:
         "right": max(-shift, 0),
     }[stage.shift]
     step = replace(stage.narrow, shift=stage.narrow.shift + added)
-    return replace(step, multiplier=multiplier) if stage.multiplier else step
+    return replace(step, multiplier=factors.multiplier) if stage.multiplier else step
 
 
 def _check_input(value: int, scheme: Scheme) -> None:
@@ -247,8 +251,8 @@ def check_schemes(steps: Sequence[OutputStep]) -> None:
     for index, step in enumerate(steps):
         if isinstance(step, Requantize):
             scheme: Any = step.scheme
-            named = type(scheme).__name__ in ("DoubleRounding", "SingleRounding", "ShiftOnly")
-            if named or scheme.stages is not None:
+            named = type(scheme).__name__ in (*FORMULAS, "ShiftOnly")
+            if named or scheme.stages is not None or getattr(scheme, "float_bits", 32) == 64:
                 continue
             if getattr(scheme, "clamp", None) not in ("after", "before"):
                 raise DatapathError(f"Requantize: {scheme!r}, allowed: stages, or a clamp")

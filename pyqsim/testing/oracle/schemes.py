@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from pyqsim.datapath import Register
 from pyqsim.errors import DatapathError
@@ -10,7 +13,18 @@ from pyqsim.modes import HALF_EVEN, SATURATE, Overflow, Rounding
 from pyqsim.testing.oracle.registers import apply_register
 from pyqsim.testing.oracle.rounding import round_quotient
 
-__all__ = ["double_rounding", "float32", "float_scale", "shift_only", "shifted", "single_rounding"]
+__all__ = [
+    "FORMULAS",
+    "Factors",
+    "double_rounding",
+    "double_scale",
+    "float32",
+    "float64",
+    "float_scale",
+    "shift_only",
+    "shifted",
+    "single_rounding",
+]
 
 _INT32 = range(-(2**31), 2**31)
 
@@ -110,12 +124,12 @@ def single_rounding(x: int, multiplier: int, shift: int) -> int:
     return _wrap32(_half_up(x * multiplier, 31 - shift))
 
 
-def float32(value: Fraction) -> Fraction:
-    """F of the prose: the nearest float32, ties to even, subnormals included.
+def _binary(value: Fraction, precision: int, least: int) -> Fraction:
+    """Nearest number of `precision` bits, ties to even, subnormals below 2^least.
 
-    A float32 of magnitude in ``[2^e, 2^(e+1))`` is a multiple of ``2^(e-23)``; below 2^-126 all
-    are multiples of 2^-149. No infinity: values beyond the largest float stay large, and whatever
-    comes next clamps them as it would clamp infinity.
+    A magnitude in ``[2^e, 2^(e+1))`` is a multiple of ``2^(e-precision+1)``. No infinity: values
+    beyond the largest number stay large, and whatever comes next clamps them as it would clamp
+    infinity.
     """
     if value == 0:
         return value
@@ -124,9 +138,19 @@ def float32(value: Fraction) -> Fraction:
         exponent += 1
     while abs(value) < Fraction(2) ** exponent:
         exponent -= 1
-    unit = Fraction(2) ** (max(exponent, -126) - 23)
+    unit = Fraction(2) ** (max(exponent, least) - precision + 1)
     steps = value / unit
     return unit * round_quotient(steps.numerator, steps.denominator, HALF_EVEN)
+
+
+def float32(value: Fraction) -> Fraction:
+    """F of the prose: the nearest float32, ties to even, subnormals included."""
+    return _binary(value, 24, -126)
+
+
+def float64(value: Fraction) -> Fraction:
+    """D of the prose: the nearest float64, ties to even, subnormals included."""
+    return _binary(value, 53, -1022)
 
 
 def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None = None) -> int:
@@ -157,6 +181,19 @@ def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None 
         low, high = (float32(Fraction(limit)) for limit in limits)
         product = min(max(product, low), high)
     return min(max(_rint(product), _INT32[0]), _INT32[-1])
+
+
+def double_scale(x: int, scale: float | Fraction) -> int:
+    """``round(D(D(x) * scale))``, D = round to float64; round: half away; held in 32 bits.
+
+    Examples
+    --------
+    >>> [double_scale(x, 0.5) for x in (-3, -1, 1, 3)]
+    [-2, -1, 1, 2]
+    """
+    product = float64(float64(Fraction(x)) * Fraction(scale))
+    magnitude = (2 * abs(product) + 1) // 2
+    return min(max(magnitude if product > 0 else -magnitude, _INT32[0]), _INT32[-1])
 
 
 def _rint(value: Fraction) -> int:
@@ -206,3 +243,123 @@ def shifted(
     else:
         floor, rounded = x >> -shift, round_quotient(x, 2**-shift, rounding, random)
     return apply_register(rounded, Register(bits, overflow), floor)
+
+
+# --- the other schemes, by the formulas of their sources ------------------------------------------
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Parameters of one output; shift: positive is left, `right` is the amount as a right shift."""
+
+    multiplier: int
+    shift: int
+    offset: int = 0
+
+    @property
+    def right(self) -> int:
+        """The right shift."""
+        return -self.shift
+
+
+def _held(value: int, bits: int) -> int:
+    """Saturate to signed bits."""
+    return min(max(value, -(2 ** (bits - 1))), 2 ** (bits - 1) - 1)
+
+
+def _half_away(x: int, shift: int) -> int:
+    magnitude = abs(x) if shift == 0 else (abs(x) + (1 << (shift - 1))) >> shift
+    return magnitude if x >= 0 else -magnitude
+
+
+def _one_rounding(x: int, p: Factors, _: Any) -> int:
+    """``(x * m + 2^(sh-1)) >> sh``, cut to 32 bits."""
+    return _wrap32(_half_up(x * p.multiplier, p.right))
+
+
+def _in_64_bits(x: int, p: Factors, _: Any) -> int:
+    """``(x * m + nudge) >> sh`` in 64 bits, nudge = 1 << (sh - 1)."""
+    nudge = 1 << (p.right - 1)
+    return (x * p.multiplier + nudge) >> p.right
+
+
+def _requantize_s64(x: int, p: Factors, _: Any) -> int:
+    """``int32 t = (x * m16) >> (14 - s); (t + 1) >> 1``, 14 - s = sh - 1."""
+    t = _wrap32(x * p.multiplier >> (p.right - 1))
+    return _wrap32(t + 1) >> 1
+
+
+def _mve_single(x: int, p: Factors, scheme: Any) -> int:
+    """right = min(-1, s), left = s - right; VSHL, VQ(R)DMULH, VRSHL by right."""
+    right = min(-1, p.shift)
+    moved = _wrap32(x << (p.shift - right))
+    if scheme.multiply == "half_up":
+        high = srdhm(moved, p.multiplier)
+    else:
+        high = _held((2 * moved * p.multiplier) >> 32, 32)
+    return (high + (1 << (-right - 1))) >> -right
+
+
+def _apply_scale_32(x: int, p: Factors, scheme: Any) -> int:
+    """TOSA: ``r = 2^(sh-1)``, then +- 2^30 where sh > 31; ``(x * m + r) >> sh``."""
+    nudge = 1 << (p.right - 1)
+    if scheme.double_round and p.right > 31:
+        nudge += 2**30 if x >= 0 else -(2**30)
+    return _wrap32((x * p.multiplier + nudge) >> p.right)
+
+
+def _ethos_u(x: int, p: Factors, scheme: Any) -> int:
+    """NATURAL: half up; TRUNCATE: toward zero; TFL: SRDHM and the rounding divide where they act.
+
+    Below a shift of 31 nothing is left for the divide.
+    """
+    product = x * p.multiplier
+    if scheme.mode == "natural":
+        return _wrap32(_half_up(product, p.right))
+    if scheme.mode == "truncate":
+        return _wrap32(_truncated_quotient(product, 1 << p.right))
+    if p.right <= 31:
+        return _wrap32(_half_up(product, p.right))
+    return _wrap32(rounding_divide_by_pot(_half_up(product, 31), p.right - 31))
+
+
+def _nvdla_truncate(x: int, p: Factors, _: Any) -> int:
+    """``q = (x << 16) >> t; guard = q[15]; stick = q[14:0] != 0``.
+
+    ``(q >> 16) + (guard & (x >= 0 or stick))``, saturated.
+    """
+    q = (x << 16) >> p.right
+    guard, stick = q >> 15 & 1, (q & 0x7FFF) != 0
+    return _held((q >> 16) + (guard and (x >= 0 or stick)), 32)
+
+
+def _nvdla_sdp(x: int, p: Factors, _: Any) -> int:
+    return _held(_half_away((x + p.offset) * p.multiplier, p.right), 32)
+
+
+def _nvdla_output(x: int, p: Factors, scheme: Any) -> int:
+    seventeen = _held(_half_away((x + p.offset) * p.multiplier, p.right), 17)
+    return _held(seventeen, scheme.result_bits)
+
+
+def _vta_shift(x: int, p: Factors, _: Any) -> int:
+    return _wrap32(x << p.shift if p.shift >= 0 else x >> p.right)
+
+
+#: By the scheme's class name; the rest is in `outputs`.
+FORMULAS: dict[str, Callable[[int, Factors, Any], int]] = {
+    "DoubleRounding": lambda x, p, s: double_rounding(x, p.multiplier, p.shift, s.final),
+    "SingleRounding": lambda x, p, _: single_rounding(x, p.multiplier, p.shift),
+    "ReducedMultiplier": _one_rounding,
+    "CmsisRequantizeS64": _requantize_s64,
+    "MveSingleRounding": _mve_single,
+    "Rndnu": _one_rounding,
+    "FbgemmFixedPoint": _in_64_bits,
+    "TosaScale32": _apply_scale_32,
+    "TosaScale16": _one_rounding,
+    "EthosU": _ethos_u,
+    "NvdlaTruncate": _nvdla_truncate,
+    "NvdlaSdp": _nvdla_sdp,
+    "NvdlaOutput": _nvdla_output,
+    "VtaShift": _vta_shift,
+}
