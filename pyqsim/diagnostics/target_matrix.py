@@ -32,7 +32,7 @@ from pyqsim.datapath import (
 from pyqsim.errors import OperandError, PyqsimError
 from pyqsim.execution import output_of_array
 from pyqsim.modes import WRAP, OverflowRule
-from pyqsim.parameters import FloatFactor, Multiplier, Parameters
+from pyqsim.parameters import DoubleFactor, FixedPointFactor, FloatFactor, Multiplier, Parameters
 from pyqsim.targets import LayerData, Target
 
 __all__ = ["TargetDifference", "TargetMatrix", "compare_targets"]
@@ -358,11 +358,12 @@ def _scheme_causes(
 
 def _factors(parameters: Parameters, shape: tuple[int, ...]) -> Any:
     """The real factors that parameters stand for, as exact fractions."""
-    if isinstance(parameters, FloatFactor):
+    if isinstance(parameters, (FloatFactor, DoubleFactor)):
         found = np.vectorize(Fraction, otypes=[object])(parameters.scale.astype(np.float64))
-    elif isinstance(parameters, Multiplier):
+    elif isinstance(parameters, (Multiplier, FixedPointFactor)):
         powers = np.vectorize(lambda s: Fraction(2) ** int(s), otypes=[object])
-        found = parameters.multiplier.astype(object) * powers(parameters.shift - 31)
+        fraction_bits = 31 if isinstance(parameters, Multiplier) else 0
+        found = parameters.multiplier.astype(object) * powers(parameters.shift - fraction_bits)
     else:
         found = np.vectorize(lambda s: Fraction(2) ** int(s), otypes=[object])(parameters.shift)
     return np.broadcast_to(found, shape)

@@ -264,7 +264,8 @@ class Factors:
 
 def _held(value: int, bits: int) -> int:
     """Saturate to signed bits."""
-    return min(max(value, -(2 ** (bits - 1))), 2 ** (bits - 1) - 1)
+    half = 1 << (bits - 1)
+    return min(max(value, -half), half - 1)
 
 
 def _half_away(x: int, shift: int) -> int:
