@@ -157,7 +157,7 @@ def test_the_checker_reads_the_package() -> None:
     assert {
         ("_native", "_libpyqsim"),
         ("modes", "errors"),
-        ("requantize", "execution"),
+        ("requantize.base", "execution"),
         ("testing.oracle.registers", "datapath"),
         ("pyqsim", "ops"),
     } <= found
