@@ -7,14 +7,14 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache
 from math import sqrt
-from typing import ClassVar
 
 import numpy as np
 
+from pyqsim.calibration.fit import Reals
 from pyqsim.calibration.fixed_sum import FixedSums
 from pyqsim.calibration.method import Method
 from pyqsim.calibration.options import Options
-from pyqsim.calibration.scale_rule import Reals, ScaleRule
+from pyqsim.calibration.scale_rule import ScaleRule
 from pyqsim.errors import ModeError
 from pyqsim.formats import Affine, Binary
 
@@ -27,8 +27,8 @@ _PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459"
 class _Moment(Method):
     """Means over the rows; every number is divided by a power of two above the largest."""
 
-    passes: ClassVar[int] = 2
-    symmetric_only: ClassVar[bool] = True
+    passes = 2
+    symmetric_only = True
 
     def __init__(self, rule: ScaleRule, options: Options, count: int) -> None:
         super().__init__(rule, options, count)

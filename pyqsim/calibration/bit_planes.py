@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from math import fsum, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.calibration.exact_sum import ExactSums
+from pyqsim.calibration.fit import Fit, Integers, Reals
+from pyqsim.calibration.options import check_iterations
 from pyqsim.calibration.rows import real_rows, squares
 from pyqsim.errors import ModeError, ShapeError
 from pyqsim.formats.base import scale_array
 from pyqsim.formats.bit_planes import BitPlanes
 
-__all__ = ["fit_bit_planes", "start_basis"]
+__all__ = ["METHODS", "BitPlanesFit", "fit_bit_planes", "start_basis"]
 
-_Reals = npt.NDArray[np.float64]
-
-_METHODS = ("converged", "moving_average")
+#: Methods of the fit, the default first.
+METHODS = ("converged", "moving_average")
 _NORMAL_QUARTILE = 0.6745
 _RIDGE = 1e-4
 _SMALLEST_PART = 2.0**-20
@@ -30,7 +35,7 @@ def fit_bit_planes(
     iterations: int = 100,
     debias: bool = False,
     start: npt.ArrayLike | None = None,
-) -> _Reals:
+) -> Reals:
     """Find the basis of every row by quantization error minimization (QEM).
 
     A step encodes the row with its basis v (B, a row of planes an element) and solves for the
@@ -90,31 +95,13 @@ def fit_bit_planes(
     [2.0, 4.0]
     """
     rows = real_rows(x)
-    if method not in _METHODS:
-        raise ModeError(f"method={method!r}, allowed: {', '.join(map(repr, _METHODS))}")
-    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
-        raise ModeError(f"iterations={iterations!r}, allowed: an int >= 0")
-    first = start_basis(rows, fmt) if start is None else scale_array(start)
-    if first.shape != (fmt.planes, len(rows)):
-        raise ShapeError(f"start.shape={first.shape}, allowed: {(fmt.planes, len(rows))}")
-    fmt.check_scale(first)
-    exponents = np.frexp(np.abs(rows).max(axis=1, initial=0.0))[1]  # no square may overflow
-    fitted = [
-        _converged(row, fmt, basis, iterations)
-        if method == "converged"
-        else _moving_average(row, fmt, basis, iterations, debias)
-        for row, basis in zip(
-            np.ldexp(rows, -exponents[:, np.newaxis]),
-            np.ldexp(first, -exponents).T.tolist(),
-            strict=True,
-        )
-    ]
-    basis: _Reals = np.ldexp(np.array(fitted).reshape(len(rows), fmt.planes).T, exponents)
-    fmt.check_scale(basis)
-    return basis
+    fit = BitPlanesFit(
+        fmt, len(rows), method=method, iterations=iterations, debias=debias, start=start
+    )
+    return fit.fit(rows)[0]
 
 
-def start_basis(x: npt.ArrayLike, fmt: BitPlanes) -> _Reals:
+def start_basis(x: npt.ArrayLike, fmt: BitPlanes) -> Reals:
     """Binary weighted basis in which half of normal numbers are within 0.6745 deviations.
 
     "pm1": ``0.6745 * sigma / 2**(bits-1) * 2**j``, sigma the root of the mean square (the program
@@ -145,8 +132,13 @@ def start_basis(x: npt.ArrayLike, fmt: BitPlanes) -> _Reals:
     array([[0.33725],
            [0.6745 ]])
     """
-    powers = 2.0 ** np.arange(fmt.bits)[:, np.newaxis]
     sigma = np.array([_root_mean_square(row) for row in real_rows(x)])
+    return _start(sigma, fmt)
+
+
+def _start(sigma: Reals, fmt: BitPlanes) -> Reals:
+    """The basis from the roots of the mean squares."""
+    powers = 2.0 ** np.arange(fmt.bits)[:, np.newaxis]
     if fmt.values == "01":
         sigma = sqrt(2) * sigma
     sigma = np.where(sigma > 0, sigma, 1.0)
@@ -154,76 +146,203 @@ def start_basis(x: npt.ArrayLike, fmt: BitPlanes) -> _Reals:
     return _NORMAL_QUARTILE * sigma / last * powers
 
 
-def _root_mean_square(row: _Reals) -> float:
+def _root_mean_square(row: Reals) -> float:
     """Root of the mean square, safe from overflow and underflow of the squares; 0 of no numbers."""
     largest = float(np.abs(row).max(initial=0.0))
     return largest * sqrt(squares(row / largest) / len(row)) if largest > 0 else 0.0
 
 
-def _converged(row: _Reals, fmt: BitPlanes, basis: list[float], iterations: int) -> list[float]:
+class BitPlanesFit(Fit):
+    """`fit_bit_planes` of rows that come in chunks.
+
+    The first pass finds the largest magnitudes, the second the start (unless it is given); then
+    each is one step of all rows that are still improving.
+    """
+
+    def __init__(
+        self,
+        fmt: BitPlanes,
+        count: int,
+        *,
+        method: str = "converged",
+        power_of_two: bool = False,
+        iterations: int = 100,
+        debias: bool = False,
+        start: npt.ArrayLike | None = None,
+    ) -> None:
+        super().__init__(fmt, count)
+        if method not in METHODS:
+            raise ModeError(f"method={method!r}, allowed: {', '.join(map(repr, METHODS))}")
+        check_iterations(iterations)
+        self._bits = fmt
+        self._power_of_two = power_of_two
+        self._given = None if start is None else scale_array(start)
+        self._squares = ExactSums(count)
+        self._exponents = np.zeros(count, dtype=np.int64)
+        self._first_step = 2 if start is None else 1
+        self.passes = self._first_step + iterations + (method == "converged")
+        self._make: Callable[[list[float]], _Steps] = (
+            partial(_Converging, fmt, iterations=iterations)
+            if method == "converged"
+            else partial(_Averaging, fmt, iterations=iterations, debias=debias)
+        )
+        self._steps: list[_Steps] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing needs to be fed any more."""
+        begun = self.turn >= self._first_step
+        return begun and all(steps.finished for steps in self._steps)
+
+    def _later(self, rows: Reals) -> None:
+        if self.turn < self._first_step:
+            scaled = rows / np.where(self.largest > 0, self.largest, 1.0)[:, np.newaxis]
+            self._squares.add_rows(scaled * scaled)
+            return
+        rows = np.ldexp(rows, -self._exponents[:, np.newaxis])
+        for steps, row in zip(self._steps, rows, strict=True):
+            if not steps.finished:
+                steps.see(row)
+
+    def _end(self) -> None:
+        for steps in self._steps:
+            if not steps.finished:
+                steps.end()
+        if self.turn == self._first_step - 1:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Lay out the first basis."""
+        first = self._given
+        if first is None:
+            mean = self._squares.rounded() / max(self.elements, 1)
+            first = _start(self.largest * np.sqrt(mean), self._bits)
+        if first.shape != (self._bits.planes, self.count):
+            allowed = (self._bits.planes, self.count)
+            raise ShapeError(f"start.shape={first.shape}, allowed: {allowed}")
+        self.fmt.check_scale(first)
+        self._exponents = np.frexp(self.largest)[1]  # no square may overflow
+        self._steps = [self._make(row) for row in np.ldexp(first, -self._exponents).T.tolist()]
+
+    def result(self) -> tuple[Reals, Integers]:
+        """The basis, shape (planes, count) or (count,), and zero points."""
+        fitted = np.array([steps.basis for steps in self._steps])
+        basis = np.ldexp(fitted.reshape(self.count, self._bits.planes).T, self._exponents)
+        if self._power_of_two:
+            mantissa, exponent = np.frexp(basis)
+            basis = np.ldexp(1.0, exponent - 1 + (mantissa > 0.75))
+        self.fmt.check_scale(basis)
+        return basis, np.zeros(self.count, dtype=np.int64)
+
+
+class _Steps(ABC):
+    """Steps of one row: see all its numbers with `basis`, then find the next one."""
+
+    def __init__(self, fmt: BitPlanes, basis: list[float], iterations: int) -> None:
+        self.basis = basis
+        self.finished = False
+        self._fmt = fmt
+        self._left = iterations
+        self._floor = [v * _SMALLEST_PART for v in basis]
+        self._clear()
+
+    def _clear(self) -> None:
+        self._counts = np.zeros((self._fmt.planes, self._fmt.planes), dtype=np.int64)
+        self._sums = ExactSums(self._fmt.planes)
+        self._errors = ExactSums(1)
+
+    @property
+    def _encoder(self) -> list[float]:
+        """The basis that numbers are encoded with."""
+        return self.basis
+
+    def see(self, row: Reals) -> None:
+        """Take a chunk: B'B, B'x and the square error."""
+        basis, planes = self._encoder, self._fmt.planes
+        codes = self._fmt.encode(row, basis if planes > 1 else basis[0])
+        digits = self._fmt.decode(codes).reshape(planes, -1)
+        self._counts += digits @ digits.T
+        self._sums.add_rows(digits * row)
+        value = np.zeros(row.shape)
+        for plane, v in zip(digits, basis, strict=True):
+            value = value + plane * v
+        error = value - row
+        self._errors.add_rows((error * error)[np.newaxis])
+
+    def end(self) -> None:
+        """Take a step once all chunks were seen."""
+        self._step()
+        self._clear()
+
+    @abstractmethod
+    def _step(self) -> None:
+        """Go on, or finish."""
+
+    def _positive(self, basis: list[float]) -> list[float]:
+        """A basis of the same levels, as far as there is one, that scales can hold."""
+        sized = [abs(v) for v in basis] if self._fmt.values == "pm1" else basis
+        return [max(v, low) for v, low in zip(sized, self._floor, strict=True)]
+
+    def _least_squares(self) -> list[float]:
+        """v_new of the class of the format, for what was seen."""
+        basis = self._encoder
+        counts = self._counts.astype(np.float64).tolist()
+        sums = self._sums.rounded().tolist()
+        solved = None if self._fmt.values == "pm1" else _solved(counts, sums)
+        if solved is None:
+            for i, line in enumerate(counts):
+                line[i] += _RIDGE
+            sums = [s + _RIDGE * v for s, v in zip(sums, basis, strict=True)]
+            solved = _solved(counts, sums)
+        return basis if solved is None else solved
+
+
+class _Converging(_Steps):
     """Steps while the square error falls."""
-    floor = [v * _SMALLEST_PART for v in basis]
-    planes = _encoded(row, fmt, basis)
-    least = _square_error(row, planes, basis)
-    for _ in range(iterations):
-        tried = _positive(_least_squares(row, planes, basis, fmt), fmt, floor)
-        planes = _encoded(row, fmt, tried)
-        error = _square_error(row, planes, tried)
-        if not error < least:
-            break
-        basis, least = tried, error
-    return basis
+
+    def __init__(self, fmt: BitPlanes, basis: list[float], iterations: int) -> None:
+        super().__init__(fmt, basis, iterations)
+        self._tried = basis
+        self._least = float("inf")
+
+    @property
+    def _encoder(self) -> list[float]:
+        return self._tried
+
+    def _step(self) -> None:
+        error = float(self._errors.rounded()[0])
+        if error < self._least:
+            self.basis, self._least = self._tried, error
+        if self.basis is not self._tried or self._left == 0:
+            self.finished = True
+            return
+        self._tried = self._positive(self._least_squares())
+        self._left -= 1
 
 
-def _moving_average(
-    row: _Reals, fmt: BitPlanes, basis: list[float], iterations: int, debias: bool
-) -> list[float]:
+class _Averaging(_Steps):
     """One step a batch, averaged with weights that fall by 0.9."""
-    floor = [v * _SMALLEST_PART for v in basis]
-    biased = [0.0] * len(basis)
-    for step in range(1, iterations + 1):
-        new = _least_squares(row, _encoded(row, fmt, basis), basis, fmt)
-        if debias:
-            biased = [0.9 * v + 0.1 * n for v, n in zip(biased, new, strict=True)]
-            weight = fsum([1.0, -(0.9**step)])
-            basis = [v / weight for v in biased]
+
+    def __init__(
+        self, fmt: BitPlanes, basis: list[float], iterations: int, *, debias: bool
+    ) -> None:
+        super().__init__(fmt, basis, iterations)
+        self._debias = debias
+        self._biased = [0.0] * len(basis)
+        self._taken = 0
+        self.finished = iterations == 0
+
+    def _step(self) -> None:
+        new = self._least_squares()
+        self._taken += 1
+        if self._debias:
+            self._biased = [0.9 * v + 0.1 * n for v, n in zip(self._biased, new, strict=True)]
+            weight = fsum([1.0, -(0.9**self._taken)])
+            basis = [v / weight for v in self._biased]
         else:
-            basis = [0.9 * v + 0.1 * n for v, n in zip(basis, new, strict=True)]
-        basis = _positive(basis, fmt, floor)
-    return basis
-
-
-def _encoded(row: _Reals, fmt: BitPlanes, basis: list[float]) -> npt.NDArray[np.int64]:
-    """B: the planes of the nearest levels, (planes, elements)."""
-    codes = fmt.encode(row, basis if fmt.planes > 1 else basis[0])
-    return fmt.decode(codes).reshape(fmt.planes, -1)
-
-
-def _square_error(row: _Reals, planes: npt.NDArray[np.int64], basis: list[float]) -> float:
-    value = np.zeros(row.shape)
-    for plane, v in zip(planes, basis, strict=True):
-        value = value + plane * v
-    return squares(value - row)
-
-
-def _positive(basis: list[float], fmt: BitPlanes, floor: list[float]) -> list[float]:
-    """A basis of the same levels, as far as there is one, that scales can hold."""
-    sized = [abs(v) for v in basis] if fmt.values == "pm1" else basis
-    return [max(v, low) for v, low in zip(sized, floor, strict=True)]
-
-
-def _least_squares(
-    row: _Reals, planes: npt.NDArray[np.int64], basis: list[float], fmt: BitPlanes
-) -> list[float]:
-    """v_new of the class of the format."""
-    counts = [[float(int((a * b).sum())) for b in planes] for a in planes]
-    sums = [fsum(plane * row) for plane in planes]
-    solved = None if fmt.values == "pm1" else _solved(counts, sums)
-    if solved is None:
-        counts = [[n + _RIDGE * (i == j) for j, n in enumerate(r)] for i, r in enumerate(counts)]
-        sums = [s + _RIDGE * v for s, v in zip(sums, basis, strict=True)]
-        solved = _solved(counts, sums)
-    return basis if solved is None else solved
+            basis = [0.9 * v + 0.1 * n for v, n in zip(self.basis, new, strict=True)]
+        self.basis = self._positive(basis)
+        self.finished = self._taken == self._left
 
 
 def _solved(matrix: list[list[float]], right: list[float]) -> list[float] | None:

@@ -1,22 +1,24 @@
-"""Thresholds and scale of a codebook from data: clusters of the sorted numbers."""
+"""Thresholds and scale of a codebook from data: clusters of the numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.calibration.fit import Fit, Integers, Reals, power_of_two_above
+from pyqsim.calibration.k_means import KMeans
+from pyqsim.calibration.options import check_iterations
 from pyqsim.calibration.rows import real_rows
-from pyqsim.errors import QuantizationError
+from pyqsim.errors import ModeError, QuantizationError
 from pyqsim.formats.codebook import Codebook
+from pyqsim.tensor import Granularity
 
-__all__ = ["fit_codebook"]
-
-_Reals = npt.NDArray[np.float64]
+__all__ = ["CodebookFit", "fit_codebook", "fit_codebook_tensor"]
 
 
 def fit_codebook(
     x: npt.ArrayLike, fmt: Codebook, *, reach: float = 1.25, iterations: int = 300
-) -> tuple[_Reals, _Reals]:
+) -> tuple[Reals, Reals]:
     """Find scale and thresholds of every row as the training of Quantization Networks starts.
 
     ``beta = reach * max(Y) / max(abs(row))`` and scale ``alpha = 1 / beta``, Y the levels; the
@@ -52,11 +54,8 @@ def fit_codebook(
 
     Notes
     -----
-    k-means (Lloyd) begins with quantiles, where the program's library begins at random: cluster i
-    of L first has its centre at the number of rank ``floor((2i+1) * n / (2L))``. A number as near
-    to two centres belongs to the lower one. A cluster that becomes empty keeps its centre; its
-    border on a side without numbers is midway between two centres. Only sorting, running sums and
-    elementwise operations: the same on every machine.
+    k-means begins with quantiles, where the program's library begins at random; see
+    `pyqsim.calibration.k_means.KMeans`. The same on every machine.
 
     References
     ----------
@@ -72,44 +71,134 @@ def fit_codebook(
     array([[-2. ,  2.5]])
     """
     rows = real_rows(x)
-    levels = np.ldexp(np.array(fmt.numbers, dtype=np.float64), -fmt.frac_bits)
-    if not (levels[-1] > 0 and bool((levels[:-1] < levels[1:]).all())):
-        raise QuantizationError(f"fmt={fmt}, allowed: ascending levels, the last one > 0")
-    if not 0 < reach < np.inf:
-        raise QuantizationError(f"reach={reach!r}, allowed: finite and > 0")
-    largest = np.abs(rows).max(axis=1, initial=0.0)
-    scales = np.where(largest > 0, largest, 1.0) / (reach * levels[-1])
-    fmt.check_scale(scales)
-    thresholds = [
-        _borders(np.sort(row / scale), levels, iterations)
-        for row, scale in zip(rows, scales, strict=True)
-    ]
-    return scales[np.newaxis], np.array(thresholds).reshape(len(rows), len(levels) - 1)
+    rules = _Rules(fmt, reach, iterations)
+    scales = rules.scales(np.abs(rows).max(axis=1, initial=0.0))
+    return scales[np.newaxis], rules.clusters(len(rows)).fit(rows / scales[:, np.newaxis])
 
 
-def _borders(numbers: _Reals, levels: _Reals, iterations: int) -> _Reals:
-    """Borders between clusters of sorted numbers, one cluster a level."""
-    count, clusters = len(numbers), len(levels)
-    if count == 0:
-        return (levels[1:] + levels[:-1]) / 2
-    centres = numbers[(2 * np.arange(clusters) + 1) * count // (2 * clusters)]
-    sums = np.concatenate([[0.0], np.cumsum(numbers)])
-    middles, ends = _split(numbers, centres)
-    for _ in range(iterations):
-        edges = np.concatenate([[0], ends, [count]])
-        sizes = np.diff(edges)
-        means = np.diff(sums[edges]) / np.maximum(sizes, 1)
-        centres = np.where(sizes > 0, means, centres)
-        previous = ends
-        middles, ends = _split(numbers, centres)
-        if (ends == previous).all():
-            break
-    inside = (ends > 0) & (ends < count)
-    below, above = numbers[np.maximum(ends - 1, 0)], numbers[np.minimum(ends, count - 1)]
-    return np.maximum.accumulate(np.where(inside, (below + above) / 2, middles))
+def fit_codebook_tensor(
+    x: Reals,
+    fmt: Codebook,
+    granularity: Granularity,
+    *,
+    power_of_two: bool = False,
+    reach: float = 1.25,
+    iterations: int = 300,
+) -> tuple[Reals, Codebook]:
+    """Find a scale for each parameter, and the one format that holds the thresholds.
+
+    Scales as `fit_codebook`; the thresholds are those of all numbers together, each in units of
+    its own scale.
+
+    Parameters
+    ----------
+    x : ndarray of float64
+    fmt : Codebook
+        Without thresholds.
+    granularity : Granularity
+        Of `x`.
+    power_of_two : bool
+        Rounds the scales up to powers of two, before the thresholds are found.
+    reach, iterations
+        As of `fit_codebook`.
+
+    Returns
+    -------
+    scale : ndarray of float64, shape ``granularity.parameter_shape``
+    fmt : Codebook
+
+    Raises
+    ------
+    ModeError
+        For a format that has thresholds.
+    QuantizationError
+        As `fit_codebook`.
+    """
+    rules = _Rules(fmt, reach, iterations, power_of_two, template=True)
+    rows = granularity.rows(x)
+    scales = np.concatenate([rules.scales(np.abs(part).max(axis=1, initial=0.0)) for part in rows])
+    scale = scales.reshape(granularity.parameter_shape)
+    numbers = x / granularity.spread(scale)
+    return scale, rules.filled(rules.clusters(1).fit(numbers.reshape(1, -1)))
 
 
-def _split(numbers: _Reals, centres: _Reals) -> tuple[_Reals, npt.NDArray[np.int64]]:
-    """Midpoints of neighbouring centres, and how many numbers are at most each."""
-    middles = (centres[1:] + centres[:-1]) / 2
-    return middles, np.searchsorted(numbers, middles, side="right").astype(np.int64)
+class CodebookFit(Fit):
+    """`fit_codebook_tensor` of rows that come in chunks."""
+
+    def __init__(
+        self,
+        fmt: Codebook,
+        count: int,
+        *,
+        power_of_two: bool = False,
+        reach: float = 1.25,
+        iterations: int = 300,
+    ) -> None:
+        super().__init__(fmt, count)
+        self._rules = _Rules(fmt, reach, iterations, power_of_two, template=True)
+        self._clusters = self._rules.clusters(1)
+        self._scales = np.ones(count)
+        self.passes = 1 + self._clusters.passes
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing needs to be fed any more."""
+        return self._clusters.finished
+
+    def _later(self, rows: Reals) -> None:
+        self._clusters.update((rows / self._scales[:, np.newaxis]).reshape(1, -1))
+
+    def _end(self) -> None:
+        if self.turn == 0:
+            self._scales = self._rules.scales(self.largest)
+            return
+        self._clusters.end()
+        if self.finished:
+            self.fmt = self._rules.filled(self._clusters.borders())
+
+    def result(self) -> tuple[Reals, Integers]:
+        """Scales and zero points, shape (count,)."""
+        return self._scales, np.zeros(self.count, dtype=np.int64)
+
+
+class _Rules:
+    """What the fits have in common, checked once."""
+
+    def __init__(
+        self,
+        fmt: Codebook,
+        reach: float,
+        iterations: int,
+        power_of_two: bool = False,
+        *,
+        template: bool = False,
+    ) -> None:
+        levels = np.ldexp(np.array(fmt.numbers, dtype=np.float64), -fmt.frac_bits)
+        if not (levels[-1] > 0 and bool((levels[:-1] < levels[1:]).all())):
+            raise QuantizationError(f"fmt={fmt}, allowed: ascending levels, the last one > 0")
+        if not 0 < reach < np.inf:
+            raise QuantizationError(f"reach={reach!r}, allowed: finite and > 0")
+        check_iterations(iterations)
+        if template and fmt.thresholds is not None:
+            raise ModeError(f"method='k_means', allowed: a Codebook without thresholds, not {fmt}")
+        self._fmt = fmt
+        self._levels = levels
+        self._reach = reach
+        self._iterations = iterations
+        self._power_of_two = power_of_two
+
+    def scales(self, largest: Reals) -> Reals:
+        """1 / beta of largest magnitudes; 1 stands for no number other than 0."""
+        scales = np.where(largest > 0, largest, 1.0) / (self._reach * self._levels[-1])
+        scales = power_of_two_above(scales) if self._power_of_two else scales
+        self._fmt.check_scale(scales)
+        return scales
+
+    def clusters(self, count: int) -> KMeans:
+        """k-means of `count` rows in units of the scale."""
+        bound = self._reach * float(self._levels[-1])
+        return KMeans(count, self._levels, bound, self._iterations)
+
+    def filled(self, borders: Reals) -> Codebook:
+        """The format with thresholds, from borders of shape (1, levels - 1)."""
+        return Codebook(self._fmt.numbers, borders[0].tolist(), self._fmt.frac_bits)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
+from pyqsim.calibration.fit import Integers, Reals
 from pyqsim.calibration.logarithm import natural_logarithm
 from pyqsim.calibration.method import Method
 from pyqsim.calibration.options import Options
-from pyqsim.calibration.scale_rule import Integers, Reals, ScaleRule
+from pyqsim.calibration.scale_rule import ScaleRule
 from pyqsim.errors import ModeError
 from pyqsim.formats import Affine
 from pyqsim.formats.quotient import floor_quotient
@@ -34,8 +33,8 @@ class Divergence(Method):
     Logarithms and sums are float64, computed in one order by elementary operations.
     """
 
-    passes: ClassVar[int] = 2
-    symmetric_only: ClassVar[bool] = True
+    passes = 2
+    symmetric_only = True
 
     def __init__(self, rule: ScaleRule, options: Options, count: int) -> None:
         super().__init__(rule, options, count)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
+from pyqsim.calibration.fit import Integers, Reals
 from pyqsim.calibration.fixed_sum import FixedSums
 from pyqsim.calibration.method import Method
 from pyqsim.calibration.options import Options
-from pyqsim.calibration.scale_rule import SMALLEST, Integers, Reals, ScaleRule
+from pyqsim.calibration.scale_rule import SMALLEST, ScaleRule
 
 __all__ = ["SquaredError"]
 
@@ -24,7 +23,7 @@ class SquaredError(Method):
     float64 squares are cut to multiples of 2**-60 and added exactly.
     """
 
-    passes: ClassVar[int] = 2
+    passes = 2
 
     def __init__(self, rule: ScaleRule, options: Options, count: int) -> None:
         super().__init__(rule, options, count)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyqsim.errors import ModeError, OperandError
 
-__all__ = ["Options"]
+__all__ = ["Options", "check_iterations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,9 @@ class Options:
                 raise ModeError(f"{name}={value}, allowed: {low}..{high}")
         if self.bins & (self.bins - 1):
             raise ModeError(f"bins={self.bins}, allowed: a power of two")
+
+
+def check_iterations(iterations: object) -> None:
+    """Raise `ModeError` unless it is an int >= 0."""
+    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
+        raise ModeError(f"iterations={iterations!r}, allowed: an int >= 0")

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.calibration.bit_planes import fit_bit_planes
-from pyqsim.calibration.piecewise_linear import fit_piecewise_linear
+from pyqsim.calibration.choice import K_MEANS
+from pyqsim.calibration.codebook import fit_codebook_tensor
+from pyqsim.calibration.fit import Reals
 from pyqsim.calibration.scale import fit_scale
-from pyqsim.calibration.scale_rule import Integers, Reals
 from pyqsim.errors import ModeError, QuantizationError
-from pyqsim.formats import BitPlanes, PiecewiseLinear
+from pyqsim.formats import Codebook
 from pyqsim.formats.base import Format, check_format, real_array
 from pyqsim.modes import Rounding
 from pyqsim.tensor import Granularity, QTensor
 
 __all__ = ["quantize"]
-
-#: Formats with a fit of their own: rows (parameters, elements) to scales (planes, parameters).
-_OWN_FITS: dict[type[Format], Callable[..., Reals]] = {
-    BitPlanes: fit_bit_planes,
-    PiecewiseLinear: fit_piecewise_linear,
-}
 
 
 def quantize(
@@ -54,6 +47,8 @@ def quantize(
         "mse", "kl", "aciq_gauss", "aciq_laplace", "mean_abs"; see
         `pyqsim.calibration.fit_scale`. `PiecewiseLinear` and `BitPlanes` have methods of their
         own; see `pyqsim.calibration.piecewise_linear` and `pyqsim.calibration.bit_planes`.
+        "k_means" of a `Codebook` without thresholds finds them, too: the tensor's format has
+        them; see `pyqsim.calibration.codebook.fit_codebook_tensor`.
     rounding : Rounding or str, optional
         Default: the format's own. `Affine` takes every deterministic rule ("half_even" by
         default); formats that encode to the nearest level take "half_toward_zero" (default) and
@@ -100,6 +95,8 @@ def quantize(
            [  32,  127]], dtype=int8)
     >>> float(quantize([0.305, -1.0], Affine(8), method="mse", power_of_two=True).scale)
     0.0078125
+    >>> quantize([-5.0, -4.0, 0.0, 1.0, 4.0, 5.0], Codebook([-1, 0, 1]), method="k_means").format
+    Codebook([-1, 0, 1], [-0.5, 0.625], frac_bits=0)
     """
     check_format(fmt)
     reals = real_array("x", x)
@@ -109,11 +106,12 @@ def quantize(
         zero_point = 0 if zero_point is None else zero_point
     elif zero_point is not None:
         raise QuantizationError(f"zero_point={zero_point!r}, allowed: only with scale=")
-    elif type(fmt) in _OWN_FITS:
-        scale, zero_point = _own_fit(reals, fmt, granularity, method, options)
+    elif isinstance(fmt, Codebook) and method == K_MEANS:
+        scale, fmt = fit_codebook_tensor(reals, fmt, granularity, **options)
+        zero_point = 0
     else:
         scale, zero_point = fit_scale(
-            reals, fmt, axis, method or "max", group=group, group_axis=group_axis, **options
+            reals, fmt, axis, method, group=group, group_axis=group_axis, **options
         )
     scales, zero_points = granularity.parameters(fmt, scale, zero_point)
     codes = fmt.encode(
@@ -126,17 +124,6 @@ def _refuse_options(options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value is not None:
             raise ModeError(f"{name}={value!r}, allowed: None where the scale is given")
-
-
-def _own_fit(
-    reals: Reals, fmt: Format, granularity: Granularity, method: str | None, options: dict[str, Any]
-) -> tuple[Reals, Integers]:
-    """Scales of all planes, in the layout of `QTensor`; zero points 0."""
-    named = options if method is None else {**options, "method": method}
-    fits = [_OWN_FITS[type(fmt)](rows, fmt, **named) for rows in granularity.rows(reals)]
-    planes = (fmt.planes,) if fmt.planes > 1 else ()
-    scale = np.concatenate(fits, axis=1).reshape((*planes, *granularity.parameter_shape))
-    return scale, np.zeros(granularity.parameter_shape, dtype=np.int64)
 
 
 def _spread(scales: Reals, fmt: Format, granularity: Granularity) -> Reals:

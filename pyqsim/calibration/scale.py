@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.calibration.calibrator import METHODS, scale_rule
-from pyqsim.calibration.options import Options
-from pyqsim.calibration.scale_rule import Integers, Reals
+from pyqsim.calibration.choice import K_MEANS, fit_maker
+from pyqsim.calibration.fit import Integers, Reals
+from pyqsim.calibration.scale_rule import ScaleRule
+from pyqsim.errors import ModeError
 from pyqsim.formats import Format
 from pyqsim.formats.base import real_array
 from pyqsim.tensor import Granularity
@@ -21,7 +22,7 @@ def fit_scale(
     x: npt.ArrayLike,
     fmt: Format,
     axis: int | None = None,
-    method: str = "max",
+    method: str | None = None,
     *,
     group: int | None = None,
     group_axis: int = 0,
@@ -40,11 +41,12 @@ def fit_scale(
     x : array_like of float or int
         Finite real numbers; see `pyqsim.formats.base.real_array`.
     fmt : Format
-        Of one plane. Those of several have fits of their own; see `pyqsim.calibration.quantize`.
+        `PiecewiseLinear` and `BitPlanes` have methods and options of their own; see
+        `pyqsim.calibration.piecewise_linear` and `pyqsim.calibration.bit_planes`.
     axis, group, group_axis
         One scale for each channel, group or both; see `pyqsim.tensor.QTensor`.
-    method : str
-        How the range is found, of which the formulas below make a scale:
+    method : str, optional
+        How the range is found, of which the formulas below make a scale (default "max"):
 
         ===================  ====================================================================
         ``"max"``            holds every number
@@ -71,7 +73,9 @@ def fit_scale(
         Default: False for unsigned `Affine` and for "minmax", else True; "kl", "aciq_*" and
         "mean_abs" are never False.
     power_of_two : bool
-        Rounds the scale up to a power of two. What did not saturate does not either.
+        Rounds the scale up to a power of two. What did not saturate does not either. (`BitPlanes`:
+        every number of the basis to the nearest one, the lower of two; `PiecewiseLinear`: see its
+        fit.)
     **options
         ``percentile=99.9`` in (0, 100], taken as the decimal number it prints as; ``top_k=10``;
         ``bins=2048``, a power of two in 16..65536; ``grid=100``, at most 10000.
@@ -79,14 +83,15 @@ def fit_scale(
     Returns
     -------
     scale : ndarray of float64
-        ``()``, ``(channels,)``, ``(groups,)`` or ``(groups, channels)``.
-    zero_point : ndarray of int64, the same shape
+        ``()``, ``(channels,)``, ``(groups,)`` or ``(groups, channels)``, with a leading plane axis
+        where the format has several planes.
+    zero_point : ndarray of int64
+        The same shape, without plane axis.
 
     Raises
     ------
     QuantizationError
-        For NaN or infinity in `x`, a range that float64 does not hold, a format made from codes
-        or of several planes.
+        For NaN or infinity in `x`, a range that float64 does not hold, a format made from codes.
     ModeError
         For a method, option or symmetry that does not exist, or not for this format.
     OperandError
@@ -125,13 +130,14 @@ def fit_scale(
     >>> fit_scale([-1.0, 3.0], Affine(8), power_of_two=True)[0]
     array(0.03125)
     """
-    rule = scale_rule(fmt, method, symmetric, power_of_two)
+    if method == K_MEANS:
+        raise ModeError(f"method={method!r}, allowed: in quantize and Calibrator, for a Codebook")
+    make = fit_maker(fmt, method, symmetric, power_of_two, **options)
     reals = real_array("x", x)
     granularity = Granularity(reals.shape, axis, group, group_axis)
-    chosen = Options(**options)
-    fits = [METHODS[method](rule, chosen, len(row)).fit(row) for row in granularity.rows(reals)]
+    fits = [make(len(row)).fit(row) for row in granularity.rows(reals)]
     shape = granularity.parameter_shape
-    scale = np.concatenate([scale for scale, _ in fits]).reshape(shape)
-    zero_point = np.concatenate([zero_point for _, zero_point in fits]).reshape(shape)
-    rule.check(scale)
-    return scale, zero_point
+    planes = (fmt.planes,) if fmt.planes > 1 else ()
+    scale = np.concatenate([scale for scale, _ in fits], axis=-1).reshape((*planes, *shape))
+    ScaleRule.check(scale)
+    return scale, np.concatenate([zero_point for _, zero_point in fits]).reshape(shape)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pyqsim.calibration.fit import Integers, Reals, power_of_two_above
 from pyqsim.errors import ModeError, QuantizationError
 from pyqsim.formats import Affine, Format, LogQuant, PowerOfTwo
 from pyqsim.formats.base import first_place
 from pyqsim.formats.quotient import floor_quotient, round_halves
 from pyqsim.modes import HALF_EVEN
 
-__all__ = ["SMALLEST", "Integers", "Reals", "ScaleRule"]
-
-Reals = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+__all__ = ["SMALLEST", "ScaleRule"]
 
 #: No scale is smaller.
 SMALLEST = np.float64(2.0**-1074)
@@ -110,11 +107,7 @@ class ScaleRule:
         return np.asarray(alpha / max(abs(levels[0]), levels[-1]))
 
     def _rounded_up(self, scale: Reals) -> Reals:
-        if not self.power_of_two:
-            return scale
-        mantissa, exponent = np.frexp(scale)
-        with np.errstate(over="ignore"):
-            return np.where(mantissa == 0.5, scale, np.ldexp(1.0, exponent))
+        return power_of_two_above(scale) if self.power_of_two else scale
 
     def _zero_point(self, low: Reals, span: Reals, scale: Reals) -> Integers:
         finite = np.where(np.isinf(scale), 1.0, scale)

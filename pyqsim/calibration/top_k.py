@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyqsim.calibration.fit import Reals
 from pyqsim.calibration.method import Method
 from pyqsim.calibration.options import Options
-from pyqsim.calibration.scale_rule import Reals, ScaleRule
+from pyqsim.calibration.scale_rule import ScaleRule
 
 __all__ = ["TopKMedian"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -168,19 +168,31 @@ class PiecewiseLinear(CutFormat):
             if not bool((low < high).all()):
                 raise QuantizationError(f"ratios={ratios}, allowed: ascending in (0, 1)")
         with np.errstate(over="ignore", invalid="ignore"):
-            scales = np.stack(self._plane_scales(m, [part * m for part in parts]))
+            scales = self.plane_scales(m, [part * m for part in parts])
         self.check_scale(scales)
         return scales
 
-    def _plane_scales(self, m: _Reals, offsets: list[_Reals]) -> list[_Reals]:
-        """s1, s2, p1, s3, p2, ..."""
+    def plane_scales(self, m: _Reals, offsets: Sequence[_Reals]) -> _Reals:
+        """The scale of every plane from the range and the breakpoints themselves, unchecked.
+
+        Parameters
+        ----------
+        m : ndarray of float64
+        offsets : sequence of ndarray of float64, the shape of `m`
+            p1, p2, ...
+
+        Returns
+        -------
+        ndarray of float64, shape (planes, ...)
+            s1, s2, p1, s3, p2, ...
+        """
         full = float((1 << self.bits) - 1)
         if self.variant == "overlapping":
-            return [2 * offsets[0] / full, 2 * m / full]
+            return np.stack([2 * offsets[0] / full, 2 * m / full])
         planes = [offsets[0] / self._steps if self.variant == "paper" else 2 * offsets[0] / full]
         for low, high in zip(offsets, [*offsets[1:], m], strict=True):
             planes += [(high - low) / self._steps, low]
-        return planes
+        return np.stack(planes)
 
     def check_scale(self, scale: _Reals) -> None:
         """Raise unless all scales are finite and > 0, and breakpoints ascend.

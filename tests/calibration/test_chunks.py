@@ -1,14 +1,17 @@
 """Chunks of any size and order give what the whole gives, bit for bit."""
 
+from math import fsum
+
 import numpy as np
 import pytest
 from calibration.test_methods import FEW, PAIRS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyqsim.calibration import Calibrator, fit_scale
+from pyqsim.calibration import Calibrator, fit_scale, quantize
+from pyqsim.calibration.exact_sum import ExactSums
 from pyqsim.errors import ModeError, OperandError, QuantizationError, ShapeError
-from pyqsim.formats import Affine, Planes, PowerOfTwo
+from pyqsim.formats import Affine, BitPlanes, Codebook, PiecewiseLinear, Planes, PowerOfTwo
 
 normal = np.random.default_rng(4).normal(size=(60, 3)) * np.array([1, 5, 1e-200])
 
@@ -56,6 +59,72 @@ def test_percentile_digit_by_digit(x, percentile):
         assert got == expected
 
 
+OWN = [
+    *[
+        (PiecewiseLinear(4, variant), {"method": method})
+        for variant in ("paper", "repo", "overlapping")
+        for method in ("optimum", "program", "search")
+    ],
+    (PiecewiseLinear(4), {"method": "one_shot", "distribution": "laplace"}),
+    (PiecewiseLinear(4), {"breakpoint": 0.25}),
+    (PiecewiseLinear(4), {"power_of_two": True}),
+    (PiecewiseLinear(3, breakpoints=2), {"method": "optimum"}),
+    (PiecewiseLinear(3, breakpoints=2), {"method": "search"}),
+    (PiecewiseLinear(3, breakpoints=3), {"method": "search", "power_of_two": True}),
+    (BitPlanes(1), {}),
+    (BitPlanes(3), {}),
+    (BitPlanes(2, "01"), {"iterations": 3}),
+    (BitPlanes(2), {"method": "moving_average", "iterations": 4}),
+    (BitPlanes(2), {"method": "moving_average", "iterations": 4, "debias": True}),
+    (BitPlanes(2), {"start": [[0.3], [0.7]], "iterations": 2, "power_of_two": True}),
+    (Codebook([-4, -2, -1, 0, 1, 2, 4]), {"method": "k_means"}),
+    (Codebook([-4, -2, -1, 0, 1, 2, 4]), {"method": "k_means", "iterations": 2}),
+    (Codebook([-1, 0, 1], frac_bits=1), {"method": "k_means", "power_of_two": True, "reach": 1.0}),
+]
+
+
+@pytest.mark.parametrize(("fmt", "options"), OWN, ids=str)
+@pytest.mark.parametrize("seed", range(2))
+def test_formats_with_fits_of_their_own(fmt, options, seed):
+    for axis in (None, 1):
+        if axis is not None and "start" in options:
+            continue  # one start for all channels
+        whole = quantize(normal, fmt, axis, **options)
+        calibrator = Calibrator(fmt, axis=axis, **options)
+        scale, zero_point = calibrator.fit(lambda: cuts(normal, seed))
+        assert scale.tolist() == whole.scale.tolist()
+        assert zero_point.tolist() == whole.zero_point.tolist()
+        assert calibrator.format == whole.format
+        if options.get("power_of_two"):
+            assert (np.frexp(scale)[0] == 0.5).all()
+
+
+def test_passes_end_when_nothing_changes():
+    """k-means and the alternating fit ask for fewer passes than they may."""
+    for fmt, method in ((Codebook([-1, 0, 1]), "k_means"), (BitPlanes(2), "converged")):
+        calibrator = Calibrator(fmt, method)
+        with pytest.raises(QuantizationError, match=r"result: pass 1 of \d+, allowed: after the"):
+            calibrator.result()
+        fed, again = 0, True
+        while again:
+            calibrator.update(normal[:, 0])
+            again = calibrator.next_pass()
+            fed += 1
+        assert 3 <= fed < calibrator.passes
+
+
+def test_sums_are_those_of_fsum():
+    """Over all of float64, whatever the chunks."""
+    rng = np.random.default_rng(0)
+    values = np.ldexp(rng.uniform(-1, 1, 4000), rng.integers(-1074, 1000, 4000))
+    values[:4] = [5e-324, -5e-324, 1.7e300, 2.0**-1074 * 3]
+    index = rng.integers(0, 3, 4000)
+    sums = ExactSums(3)
+    for part in np.array_split(rng.permutation(4000), 7):
+        sums.add(values[part], index[part])
+    assert sums.rounded().tolist() == [fsum(values[index == i]) for i in range(3)]
+
+
 def test_passes_by_hand():
     calibrator = Calibrator(Affine(8), "mse", grid=5)
     assert calibrator.passes == 2
@@ -94,11 +163,19 @@ def test_refused():
         calibrator.update(np.ones((3, 2)))
     with pytest.raises(QuantizationError, match=r"chunk\[0\]=nan, allowed: finite"):
         calibrator.update([np.nan])
-    with pytest.raises(ModeError, match="next_pass: pass 1 of 1, allowed: earlier"):
-        calibrator.next_pass()
     calibrator.result()
-    with pytest.raises(ModeError, match="update: after result"):
+    with pytest.raises(ModeError, match="next_pass: after the last pass, allowed: before"):
+        calibrator.next_pass()
+    with pytest.raises(ModeError, match="update: after the last pass, allowed: before"):
         calibrator.update(np.ones((2, 1)))
+    with pytest.raises(ModeError, match=r"symmetric=True, allowed for BitPlanes\(.*: None"):
+        Calibrator(BitPlanes(2), symmetric=True)
+    with pytest.raises(ModeError, match="power_of_two=1, allowed: True, False"):
+        Calibrator(BitPlanes(2), power_of_two=1)
+    with pytest.raises(ModeError, match="'k_means', allowed: a Codebook without thresholds"):
+        Calibrator(Codebook([-1, 0, 1], [0.0, 1.0]), "k_means")
+    with pytest.raises(ModeError, match="allowed: in quantize and Calibrator, for a Codebook"):
+        fit_scale([1.0], Codebook([-1, 0, 1]), method="k_means")
 
 
 def test_passes_that_differ():

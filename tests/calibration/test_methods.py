@@ -24,6 +24,7 @@ from pyqsim.formats import (
     Codebook,
     LogQuant,
     PiecewiseLinear,
+    Planes,
     PowerOfTwo,
     Ternary,
 )
@@ -439,8 +440,8 @@ def test_options_refused():
         quantize([1.0], Affine(8), histogram=3)
     with pytest.raises(ModeError, match="power_of_two=True, allowed: None where the scale is giv"):
         quantize([1.0], Affine(8), scale=1.0, power_of_two=True)
-    with pytest.raises(QuantizationError, match=r"fmt=PiecewiseLinear.*, allowed: a format with"):
-        fit_scale([1.0], PiecewiseLinear(4))
+    with pytest.raises(QuantizationError, match=r"fmt=Planes.*, allowed: a format with"):
+        fit_scale([1.0], Planes([[0, 1]]))
 
 
 # -- formats with a fit of their own ---------------------------------------------------------------

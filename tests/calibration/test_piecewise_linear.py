@@ -1,20 +1,22 @@
 """Breakpoints: published numbers, the formula against integration, search, bias correction."""
 
+from itertools import combinations
 from math import erf, exp, pi, sqrt
 
 import numpy as np
 import pytest
 
 import pyqsim as qs
-from pyqsim.calibration.piecewise_linear import (
-    bias_correction,
+from pyqsim.calibration.bias_correction import bias_correction
+from pyqsim.calibration.breakpoint_model import (
     expected_error,
     expected_error_slope,
-    fit_piecewise_linear,
     one_shot_breakpoint,
     optimal_breakpoint,
-    search_ratio,
+    optimal_breakpoints,
 )
+from pyqsim.calibration.breakpoint_search import RegionSearch, search_ratio
+from pyqsim.calibration.piecewise_linear import fit_piecewise_linear
 from pyqsim.errors import ModeError, QuantizationError, ShapeError
 from pyqsim.formats import PiecewiseLinear
 
@@ -170,6 +172,96 @@ def test_rows_without_anything():
     assert fit_piecewise_linear(np.zeros((0, 4)), fmt).shape == (3, 0)
 
 
+@pytest.mark.parametrize("distribution", DENSITY)
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("m", [1.5, 4.0, 10.0, 30.0])
+def test_several_breakpoints_are_a_minimum(m, count, distribution):
+    """Better than every random choice, and than every small move."""
+    places = optimal_breakpoints(m, count, distribution)
+
+    def error(tried):
+        return expected_error(m, [float(p) for p in tried], 4, distribution)
+
+    least = error(places)
+    rng = np.random.default_rng(0)
+    choices = np.sort(rng.uniform(0, m, (300, count)), axis=1)
+    assert least < min(map(error, choices))
+    for size in (1e-2, 1e-4):
+        moves = rng.normal(0, size * min(places), (100, count))
+        assert least <= min(error(np.array(places) + move) for move in moves) * (1 + 1e-14)
+    fewer = optimal_breakpoints(m, count - 1, distribution) if count > 2 else None
+    assert least < (error(fewer) if fewer else error([optimal_breakpoint(m, distribution)]))
+
+
+def test_two_breakpoints_on_a_fine_grid():
+    """All pairs: the global minimum of the model, which is the one that is found."""
+    for m, distribution in ((3.0, "gaussian"), (10.0, "gaussian"), (10.0, "laplace")):
+        edges = np.linspace(0, m, 201)
+        pairs = [(a, b) for a in edges[1:-1] for b in edges[1:-1] if a < b]
+        best = min(pairs, key=lambda pair: expected_error(m, list(pair), 4, distribution))
+        found = optimal_breakpoints(m, 2, distribution)
+        assert found == pytest.approx(best, abs=m / 100)
+
+
+def test_fit_of_several_breakpoints():
+    x = np.random.default_rng(0).normal(0, [[0.1], [3.0]], (2, 900))
+    m, deviations = np.abs(x).max(axis=1), np.std(x, axis=1, ddof=1)
+    two = PiecewiseLinear(4, breakpoints=2)
+    fits = {method: fit_piecewise_linear(x, two, method=method) for method in ("optimum", "search")}
+    wanted = [
+        [p * s for p in optimal_breakpoints(r, 2)]
+        for r, s in zip(m / deviations, deviations, strict=True)
+    ]
+    assert pytest.approx(np.array(wanted), rel=1e-6) == fits["optimum"][2::2].T
+
+    def errors(fmt, scales):
+        real = qs.QTensor(fmt.encode(x, scales[:, :, None]), fmt, scales, axis=0).real()
+        return ((real - x) ** 2).sum(axis=1)
+
+    one = PiecewiseLinear(4)
+    single = errors(one, fit_piecewise_linear(x, one, method="search"))
+    modelled, searched = (errors(two, fits[method]) for method in ("optimum", "search"))
+    assert (searched <= modelled).all()
+    assert (modelled < single).all()
+
+
+@pytest.mark.parametrize("breakpoints", [2, 3])
+def test_search_of_several_breakpoints_finds_the_best_choice(breakpoints):
+    """The first stage against all choices of twentieths, error from real()."""
+    fmt = PiecewiseLinear(3, breakpoints=breakpoints)
+    row = np.random.default_rng(5).standard_t(3, 80)
+    row = row / np.abs(row).max()
+
+    def error(ratios):
+        scales = fmt.scales(1.0, *ratios)
+        return float(np.sum((qs.QTensor(fmt.encode(row, scales), fmt, scales).real() - row) ** 2))
+
+    search = RegionSearch(fmt, 1)
+    search.update(row[np.newaxis])
+    search.end()
+    best = min(combinations(np.arange(1, 20) / 20, breakpoints), key=error)
+    assert search.ratios()[:, 0].tolist() == list(best)
+    for _ in range(2):
+        search.update(row[np.newaxis])
+        search.end()
+    assert search.finished
+    assert error(search.ratios()[:, 0]) <= error(best)
+
+
+def test_breakpoints_that_are_powers_of_two():
+    x = np.random.default_rng(1).normal(size=(5, 300)) * 2.0 ** np.arange(5)[:, None] * 1.3
+    for fmt in (PiecewiseLinear(4), PiecewiseLinear(4, "repo"), PiecewiseLinear(4, breakpoints=3)):
+        scales = fit_piecewise_linear(x, fmt, power_of_two=True)
+        plain = fit_piecewise_linear(x, fmt)
+        assert (np.frexp(scales)[0] == 0.5).all()
+        offsets = scales[2::2]
+        assert (offsets[1:] > offsets[:-1]).all()
+        assert (offsets[-1] < np.abs(x).max(axis=1)).all()
+        near = (offsets[-1] >= plain[-1]) | (2 * offsets[-1] >= np.abs(x).max(axis=1))
+        assert near.all()
+        assert (offsets[-1] + 7 * scales[-2] >= np.abs(x).max(axis=1)).all()
+
+
 def test_bias_correction():
     rng = np.random.default_rng(2)
     x = rng.normal(1, 2, (3, 400))
@@ -194,8 +286,11 @@ def test_errors():
         fit_piecewise_linear([[1.0, 2.0]], fmt, distribution="cauchy")
     with pytest.raises(ModeError, match="distribution='cauchy'"):
         one_shot_breakpoint(3.0, "cauchy")
-    with pytest.raises(ModeError, match="breakpoint= with its ratios"):
-        fit_piecewise_linear([[1.0, 2.0]], PiecewiseLinear(4, breakpoints=2))
+    for method in ("program", "one_shot"):
+        with pytest.raises(ModeError, match=f"method='{method}', allowed .*: 'optimum', 'search'"):
+            fit_piecewise_linear([[1.0, 2.0]], PiecewiseLinear(4, breakpoints=2), method=method)
+    with pytest.raises(ModeError, match="at most 16 breakpoints, or breakpoint= their ratios"):
+        fit_piecewise_linear([[1.0, 2.0]], PiecewiseLinear(4, breakpoints=17))
     with pytest.raises(ModeError, match=r"method='one_shot', allowed for .*: the others"):
         fit_piecewise_linear([[1.0, 2.0]], PiecewiseLinear(4, "overlapping"), method="one_shot")
     with pytest.raises(ShapeError, match=r"x.shape=\(2,\)"):
