@@ -47,7 +47,23 @@ TARGETS = (
         datapath=layer(DoubleRounding(final="half_up"), CODES_S8),
         source="LiteRT 2.3.0 on AVX-512, observed; google/ruy@2af8886",
         notes="Also what plain NEON code without the fix-up does",
-        pitfalls=(_THREE, "ruy's portable code rounds once; the optimized x86 kernels do not"),
+        pitfalls=(
+            _THREE,
+            "ruy's portable code rounds once; the optimized x86 kernels do not",
+            "Depthwise: channels past the last multiple of 8 round as the reference does, because "
+            "they leave the vector loop",
+        ),
+    ),
+    replace(
+        _CONV,
+        name="tflite-optimized-x86-fc",
+        group="",
+        title="optimized fully connected on x86, one scale: scales multiplied in float32 first",
+        datapath=layer(DoubleRounding(final="half_up"), CODES_S8),
+        scale_rule="float32 product",
+        source="LiteRT 2.3.0 kernel_util.cc GetQuantizedConvolutionMultiplier, observed",
+        notes="tflite-optimized-x86 with another multiplier, where it differs in its last bits",
+        pitfalls=(_THREE, "TFLite Micro's fully connected multiplies the scales in float64"),
     ),
     replace(
         _CONV,

@@ -23,6 +23,10 @@ TARGETS = (
         source="google/XNNPACK@75db3c0 src/xnnpack/requantization.h (fp32)",
         confidence="read",
         notes="The bias is preloaded; a 32-bit sum that wraps does not care",
-        pitfalls=("LiteRT's default: other results than its reference and optimized kernels",),
+        pitfalls=(
+            "LiteRT's default: other results than its reference and optimized kernels",
+            "x86 matrix kernels clamp from below after conversion to int32: a scaled sum of "
+            "-2**31 or less gives the largest code where the output's zero point is negative",
+        ),
     ),
 )

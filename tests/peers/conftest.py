@@ -1,0 +1,37 @@
+"""Runtimes as fixtures: absent ones skip a test with their name, or fail it where CI insists."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import pytest
+from ledger import needs
+
+
+def _fixture(name: str, *packages: str) -> Any:
+    @pytest.fixture(scope="session", name=name)
+    def peer() -> Any:
+        for package in packages:
+            needs(package)
+        return import_module(f"peers.{name}")
+
+    return peer
+
+
+litert = _fixture("litert", "ai_edge_litert")
+tflm = _fixture("tflm", "ai_edge_litert", "tflite_micro")
+tflite_model = _fixture("tflite_model", "ai_edge_litert")
+onnx_model = _fixture("onnx_model", "onnx")
+ort = _fixture("ort", "onnxruntime")
+torch_engines = _fixture("torch_engines", "torch")
+apytypes = pytest.fixture(scope="session", name="apytypes")(lambda: needs("apytypes"))
+
+
+@pytest.fixture(scope="session")
+def call_emulated() -> Any:
+    """Runs a peer on an emulated x86-64 CPU without VNNI and AVX-512."""
+    needs("linux", found=sys.platform == "linux", reason="qemu-user emulates Linux programs")
+    needs("qemu-x86_64", reason="Debian and Ubuntu have it in qemu-user")
+    return import_module("peers.emulation").call_emulated
