@@ -29,6 +29,8 @@ _SCALES = (
     (0.1, 0.3, 0.7),
     (0.02, 0.003, 0.11),
 )
+#: 1/2 where the product is rounded to float32, a little more where it is not.
+_ROUNDED_PRODUCT = (1 + 2.0**-13, 1 + 2.0**-13, 2 + 2.0**-11)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +115,7 @@ def _probes() -> Iterator[Probe]:
     lanes = (0, 1, -1, 127, -128, 255, 32767, -32768, 2**31 - 1, -(2**31))
     for scales, bias in product(_SCALES, lanes):
         yield Probe(_edges()[:, None], ones, bias, scales)
+    yield Probe(_edges()[:, None], ones, 0, _ROUNDED_PRODUCT)
     pairs_a = _tuples((0, 1, 127, -128, 255, 32767, -32768), 2)
     pairs_b = _tuples((0, 1, -1, 127, -128, 32767, -32768), 2).T
     for scales, bias in product(_SCALES[:2], (0, 2**31 - 1, -(2**31))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pyqsim.requantize import DoubleRounding, SingleRounding
+from pyqsim.requantize import DoubleRounding, DoubleScale, SingleRounding
 from pyqsim.targets.common import CODES_S8, S8, layer
 from pyqsim.targets.target import Target
 
@@ -64,6 +64,21 @@ TARGETS = (
         source="LiteRT 2.3.0 kernel_util.cc GetQuantizedConvolutionMultiplier, observed",
         notes="tflite-optimized-x86 with another multiplier, where it differs in its last bits",
         pitfalls=(_THREE, "TFLite Micro's fully connected multiplies the scales in float64"),
+    ),
+    replace(
+        _CONV,
+        name="tflite-reference-fc",
+        group="",
+        title="reference fully connected, int8, one scale: a float64 factor",
+        datapath=layer(DoubleScale(), CODES_S8),
+        source="google-ai-edge/LiteRT@13eade6 reference/integer_ops/fully_connected.h, overload "
+        "that takes scales",
+        notes=f"{_ORDER_FREE}; no multiplier is made, ties go away from zero",
+        pitfalls=(
+            _THREE,
+            "TFLite Micro's fully connected rounds twice",
+            "A scaled sum beyond int32 is undefined in C",
+        ),
     ),
     replace(
         _CONV,

@@ -23,6 +23,7 @@ from pyqsim import targets
 TARGETS = {
     ("reference", "conv"): "tflite-reference-conv",
     ("reference", "depthwise"): "tflite-reference-conv",
+    ("reference", "dense"): "tflite-reference-fc",
     ("optimized", "conv"): "tflite-optimized-x86",
     ("optimized", "depthwise"): "tflite-optimized-x86",
     ("optimized", "dense"): "tflite-optimized-x86-fc",
@@ -34,8 +35,9 @@ TARGETS = {
     ("micro", "dense"): "tflite-micro",
 }
 ACTIVATIONS = ("none", "relu", "relu6", "relu_n1_to_1")
-#: XNNPACK converts to int32 before its lower clamp: see test_xnnpack_below_int32.
-PEERS = {"xnnpack": Peer(scaled_limit=2.0**31)}
+#: XNNPACK converts to int32 before its lower clamp (test_xnnpack_below_int32); the reference's
+#: fully connected converts a float64 to int32 without a clamp, undefined in C beyond int32.
+IN_INT32 = {key for key in TARGETS if "xnnpack" in key} | {("reference", "dense")}
 CASES = {1: 100_000, 2: 10_000_000}
 
 
@@ -45,6 +47,11 @@ def run(request, path):
     if path == "micro":
         return request.getfixturevalue("tflm").run_model
     return partial(request.getfixturevalue("litert").run_model, path=path)
+
+
+def peer_of(kind: str, path: str) -> Peer:
+    """What the path can be given."""
+    return Peer(scaled_limit=2.0**31) if (path, kind) in IN_INT32 else Peer()
 
 
 def package(path: str) -> str:
@@ -62,7 +69,7 @@ def probes(kind: str, path: str, seed: int) -> Iterator[Layer]:
     rng = np.random.default_rng(seed)
     channels, per_channel = (40, False) if kind == "dense" else (48, True)
     while True:
-        yield probe(rng, kind, PEERS.get(path, Peer()), channels, per_channel=per_channel)  # type: ignore[arg-type]
+        yield probe(rng, kind, peer_of(kind, path), channels, per_channel=per_channel)  # type: ignore[arg-type]
 
 
 def random_layers(kind: str, path: str, seed: int) -> Iterator[Layer]:
@@ -72,7 +79,7 @@ def random_layers(kind: str, path: str, seed: int) -> Iterator[Layer]:
         yield random_layer(
             rng,
             kind,  # type: ignore[arg-type]
-            PEERS.get(path, Peer()),
+            peer_of(kind, path),
             per_channel=kind != "dense",
             activations=ACTIVATIONS,
             paddings=("valid", "same"),
