@@ -101,7 +101,8 @@ def _scale_rule(
     if symmetric is None:
         unsigned = isinstance(fmt, Affine) and not fmt.signed
         asymmetric = fmt.has_zero_point and (unsigned or method == "minmax")
-        symmetric = METHODS[method].symmetric_only or not asymmetric
+        chosen = METHODS[method]
+        symmetric = chosen.symmetric_only or chosen.symmetric_first or not asymmetric
     if METHODS[method].symmetric_only and not symmetric:
         raise ModeError(f"symmetric={symmetric!r}, allowed for method={method!r}: True or None")
     return ScaleRule(fmt, symmetric, power_of_two)

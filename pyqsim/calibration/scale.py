@@ -62,16 +62,17 @@ def fit_scale(
         ``"kl"``             Kullback-Leibler divergence of the histogram of `bins` bins, after
                              TensorRT; defined exactly in `pyqsim.calibration.kl`. `Affine` only
         ``"aciq_gauss"``,    the clip that is best for that distribution about 0, of the root mean
-        ``"aciq_laplace"``   square or mean magnitude of x; see `pyqsim.calibration.aciq`. At most
-                             the largest magnitude. Signed `Affine` only
+        ``"aciq_laplace"``   square or mean magnitude of x (unsigned: of the numbers > 0; not
+                             symmetric: about the mean); see `pyqsim.calibration.aciq`. Within the
+                             extremes. `Affine` only
         ``"mean_abs"``       the mean magnitude: XNOR-Net's scale. ``Binary("pm1")`` only
         ===================  ====================================================================
     symmetric : bool or "half_step", optional
         True: zero point 0. False: the range is [lo, hi] (formats with zero point only).
         "half_step": zero point 0 and ``scale = 2 * alpha / (2**bits - 1)``, PWLQ's "symmetric":
         alpha lies half a step above the largest code (signed `Affine`, not narrow).
-        Default: False for unsigned `Affine` and for "minmax", else True; "kl", "aciq_*" and
-        "mean_abs" are never False.
+        Default: False for unsigned `Affine` and for "minmax", else True; True for "aciq_*" and,
+        always, for "kl" and "mean_abs".
     power_of_two : bool
         Rounds the scale up to a power of two. What did not saturate does not either. (`BitPlanes`:
         every number of the basis to the nearest one, the lower of two; `PiecewiseLinear`: see its

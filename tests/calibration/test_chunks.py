@@ -36,7 +36,9 @@ def test_chunks(method, fmt, seed):
 
 
 @pytest.mark.parametrize("options", [{"symmetric": False}, {"power_of_two": True}], ids=str)
-@pytest.mark.parametrize("method", ["max", "percentile", "top_k_median", "mse"])
+@pytest.mark.parametrize(
+    "method", ["max", "percentile", "top_k_median", "mse", "aciq_gauss", "aciq_laplace"]
+)
 def test_options(method, options):
     calibrator = Calibrator(Affine(8), method, **FEW, **options)
     expected = fit_scale(normal, Affine(8), method=method, **FEW, **options)

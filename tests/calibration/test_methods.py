@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from math import erfc, exp, floor, inf, log, pi, sqrt
-from statistics import median_low
+from statistics import NormalDist, median_low
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyqsim.calibration import fit_scale, quantize
-from pyqsim.calibration.aciq import gauss_clip, laplace_clip
+from pyqsim.calibration.aciq import gauss_clip, gauss_reach, laplace_clip, laplace_reach
 from pyqsim.calibration.fixed_sum import FixedSums
 from pyqsim.calibration.kl import least_divergence
 from pyqsim.calibration.logarithm import natural_logarithm
@@ -365,13 +365,126 @@ def test_distributions_at_the_ends_of_float64():
     for x in ([1.7e308, -1.7e308], [5e-324], [0.0], []):
         for method in ("aciq_laplace", "aciq_gauss"):
             assert fit_scale(x, Affine(8), method=method)[0] == fit_scale(x, Affine(8))[0]
+            unsigned = Affine(8, signed=False)
+            for symmetric in (True, False):
+                if not symmetric and len(x) == 2:
+                    continue  # the range itself overflows
+                options = {"symmetric": symmetric}
+                got = fit_scale(x, unsigned, method=method, **options)
+                assert got == fit_scale(x, unsigned, **options)
+
+
+#: Published tables for numbers >= 0 (submission to NeurIPS 2019, alpha_*_positive), 1..8 bits.
+POSITIVE_LAPLACE = (2.83, 3.89, 5.02, 6.2, 7.41, 8.64, 9.89, 11.16)
+POSITIVE_GAUSS = (1.71, 2.15, 2.55, 2.93, 3.28, 3.61, 3.92, 4.2)
+
+
+def test_published_clips_of_positive_numbers():
+    for bits in range(1, 9):
+        assert laplace_clip(bits + 1) == pytest.approx(POSITIVE_LAPLACE[bits - 1], abs=0.01)
+        assert gauss_clip(bits + 1) == pytest.approx(POSITIVE_GAUSS[bits - 1], abs=0.02)
+
+
+def density(distribution, t):
+    if distribution == "laplace":
+        return np.exp(-np.abs(t)) / 2
+    return np.exp(-t * t / 2) / sqrt(2 * pi)
+
+
+def integrated_error(distribution, apart, low, high, bits, relu=False):
+    """Clipping error by integration; steps of ``(high - low) / 2**bits`` count as uniform.
+
+    Of numbers about `apart`, of size 1. relu: negative numbers count as 0, which errs nothing.
+    """
+    t, width = np.linspace(-45, 45, 900001, retstep=True)
+    x = t + apart
+    outside = np.maximum(x - high, 0) ** 2 + (0 if relu else np.maximum(low - x, 0) ** 2)
+    clipped = float((outside * density(distribution, t)).sum()) * width
+    share = float(density(distribution, t)[x > 0].sum()) * width if relu else 1.0
+    return clipped + share * ((high - low) / 2**bits) ** 2 / 12
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize(
+    ("distribution", "clip", "reach"),
+    [("laplace", laplace_clip, laplace_reach), ("gauss", gauss_clip, gauss_reach)],
+)
+def test_closed_forms_minimise_the_integrated_error(distribution, clip, reach, bits):
+    def falls(error, best):
+        return all(error(best) < error(best + d) for d in (-0.01, 0.01))
+
+    best = clip(bits + 1)
+    assert falls(lambda t: integrated_error(distribution, 0, 0, t, bits, relu=True), best)
+    half = clip(bits)
+    assert falls(lambda t: integrated_error(distribution, 2, 2 - t, 2 + half, bits), half)
+    assert falls(lambda t: integrated_error(distribution, 2, 2 - half, 2 + t, bits), half)
+    apart = 3 * half
+    far = reach(bits, apart)
+    assert falls(lambda t: integrated_error(distribution, apart, 0, apart + t, bits), far)
+
+
+def quantiles(distribution, count):
+    """Numbers of size 1 about 0, as the distribution spreads them."""
+    p = (np.arange(count) + 0.5) / count
+    if distribution == "laplace":
+        return np.where(p < 0.5, np.log(2 * p), -np.log(2 * (1 - p)))
+    return np.array([NormalDist().inv_cdf(q) for q in p])
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+@pytest.mark.parametrize("distribution", ["laplace", "gauss"])
+def test_real_error_of_unsigned_and_asymmetric(distribution, bits):
+    """Of real codes: far below that of the whole range, near the best of a grid."""
+    numbers = quantiles(distribution, 20000)
+    cases = [
+        (np.maximum(numbers, 0), Affine(bits, signed=False), True),
+        (numbers + 1.5, Affine(bits, signed=False), False),
+        (numbers - 1.0, Affine(bits), False),
+        (numbers + 30.0, Affine(bits + 2, signed=False), False),
+    ]
+    for x, fmt, symmetric in cases:
+        methods = (f"aciq_{distribution}", "max", "mse")
+        tensors = [quantize(x, fmt, method=method, symmetric=symmetric) for method in methods]
+        fitted, whole, best = (float(np.mean((q.real() - x) ** 2)) for q in tensors)
+        assert fitted < whole
+        assert fitted < 1.35 * best
+
+
+@pytest.mark.parametrize("method", ["aciq_laplace", "aciq_gauss"])
+def test_unsigned_and_asymmetric_ranges(method):
+    """The sizes by fractions, then the formula."""
+    clip = laplace_clip if method == "aciq_laplace" else gauss_clip
+    reach = laplace_reach if method == "aciq_laplace" else gauss_reach
+
+    def size(numbers):
+        if method == "aciq_laplace":
+            return float(sum(abs(v) for v in numbers) / len(numbers))
+        return sqrt(sum(v * v for v in numbers) / len(numbers))
+
+    exact = [Fraction(float(v)) for v in normal]
+    scale, zero_point = fit_scale(normal, Affine(4, signed=False), method=method)
+    alpha = min(clip(5) * size([v for v in exact if v > 0]), max(normal))
+    assert (scale, zero_point) == (pytest.approx(alpha / 15, rel=1e-12), 0)
+    for offset in (0.7, -0.7, 9.0, -9.0):
+        x = normal + offset
+        exact = [Fraction(float(v)) for v in x]
+        mean = sum(exact) / len(exact)
+        spread, middle = size([v - mean for v in exact]), float(mean)
+        low, high = middle - clip(3) * spread, middle + clip(3) * spread
+        if low > 0:
+            low, high = 0, middle + reach(3, middle / spread) * spread
+        if high < 0:
+            low, high = middle - reach(3, -middle / spread) * spread, 0
+        low, high = max(low, min(0, min(x))), min(high, max(0, max(x)))
+        scale, zero_point = fit_scale(x, Affine(3), method=method, symmetric=False)
+        assert scale == pytest.approx((high - low) / 7, rel=1e-12)
+        assert abs(int(zero_point) - (-4 - low / scale)) <= 0.5 + 1e-9
 
 
 def test_distributions_refused():
     for method in ("aciq_gauss", "aciq_laplace"):
-        for fmt in (Affine(8, signed=False), APoT(4)):
-            with pytest.raises(ModeError, match=r"'aciq_\*', allowed: signed Affine formats, not"):
-                fit_scale([1.0], fmt, method=method)
+        with pytest.raises(ModeError, match=r"'aciq_\*', allowed: Affine formats, not"):
+            fit_scale([1.0], APoT(4), method=method)
     for fmt in (Binary("01"), Affine(8)):
         with pytest.raises(ModeError, match=r"method='mean_abs', allowed: Binary\('pm1'\), not"):
             fit_scale([1.0], fmt, method="mean_abs")
@@ -394,8 +507,8 @@ METHODS = {
     "top_k_median": EVERY_FORMAT,
     "mse": EVERY_FORMAT,
     "kl": [Affine(4), Affine(4, signed=False)],
-    "aciq_gauss": [Affine(4)],
-    "aciq_laplace": [Affine(4)],
+    "aciq_gauss": [Affine(4), Affine(4, signed=False)],
+    "aciq_laplace": [Affine(4), Affine(4, signed=False)],
     "mean_abs": [Binary()],
 }
 PAIRS = [(method, fmt) for method, formats in METHODS.items() for fmt in formats]
