@@ -126,7 +126,7 @@ class RegionSearch:
 
     Notes
     -----
-    A magnitude s in a region (low, high] is taken for ``low + step * k``, ``k =
+    Zeros err nothing. A magnitude s in a region (low, high] is taken for ``low + step * k``, ``k =
     round((s - low) / step)`` at most n, in doubles; sums of squares are exact.
     """
 
@@ -149,7 +149,6 @@ class RegionSearch:
         for row, regions, sums in zip(rows, self._regions, self._sums, strict=True):
             ascending = np.sort(np.abs(row))
             ends = np.searchsorted(ascending, np.arange(_WHOLE + 1) / _WHOLE, side="right")
-            ends[0] = 0  # the first region has the zeros
             errors = [
                 self._errors(ascending[ends[low] : ends[high]], low / _WHOLE, high / _WHOLE)
                 for low, high in regions

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from pyqsim.calibration.bit_planes import fit_bit_planes, start_basis
+from pyqsim.calibration.bit_planes import BitPlanesFit, fit_bit_planes, start_basis
 from pyqsim.errors import ModeError, QuantizationError, ShapeError
 from pyqsim.formats import BitPlanes
 
@@ -182,3 +182,10 @@ def test_errors():
         fit_bit_planes([1.0], fmt)
     with pytest.raises(QuantizationError, match=r"scale\[0, 0\]=0.0, allowed: finite and > 0"):
         fit_bit_planes([[5e-324, 5e-324]], BitPlanes(8))
+
+
+def test_nearest_powers_of_two():
+    start = [[1.4], [3.1], [6.0]]
+    fit = BitPlanesFit(BitPlanes(3), 1, start=start, iterations=0, power_of_two=True)
+    scale, _ = fit.fit(np.array([[1.0, -7.0]]))
+    assert scale.tolist() == [[1.0], [4.0], [4.0]]

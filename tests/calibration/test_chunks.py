@@ -101,6 +101,13 @@ def test_formats_with_fits_of_their_own(fmt, options, seed):
             assert (np.frexp(scale)[0] == 0.5).all()
 
 
+def test_ties_of_k_means_in_chunks():
+    """1 lies midway between the centres 0 and 2, and belongs to the lower one."""
+    calibrator = Calibrator(Codebook([-1, 1]), "k_means")
+    scale, _ = calibrator.fit(lambda: [[2.0, 1.0], [0.0]])
+    assert calibrator.format.thresholds == (1.5 / float(scale),)
+
+
 def test_passes_end_when_nothing_changes():
     """k-means and the alternating fit ask for fewer passes than they may."""
     for fmt, method in ((Codebook([-1, 0, 1]), "k_means"), (BitPlanes(2), "converged")):
@@ -125,6 +132,13 @@ def test_sums_are_those_of_fsum():
     for part in np.array_split(rng.permutation(4000), 7):
         sums.add(values[part], index[part])
     assert sums.rounded().tolist() == [fsum(values[index == i]) for i in range(3)]
+
+
+def test_many_sums_of_one_size():
+    values = np.random.default_rng(1).uniform(0.5, 1, 1 << 18)
+    sums = ExactSums(1)
+    sums.add_rows(values[np.newaxis])
+    assert sums.rounded().tolist() == [fsum(values)]
 
 
 def test_passes_by_hand():
