@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,14 @@ import numpy.typing as npt
 
 from pyqsim.errors import CodeError, DatapathError, OperandError
 
-__all__ = ["check_bool", "check_choice", "check_int", "integer_array"]
+__all__ = [
+    "array_of",
+    "check_bool",
+    "check_choice",
+    "check_int",
+    "check_sequence",
+    "integer_array",
+]
 
 
 def check_int(where: str, name: str, value: object, low: int | None, high: int | None) -> int:
@@ -32,8 +40,25 @@ def check_bool(where: str, name: str, value: object) -> bool:
 
 def check_choice(where: str, name: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise `DatapathError` unless `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise DatapathError(f"{where}: {name}={value!r}, allowed: {', '.join(map(repr, choices))}")
+
+
+def check_sequence(where: str, name: str, value: object) -> Sequence[Any]:
+    """Return what can be iterated, but no text, as a list or array, or raise `DatapathError`."""
+    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+        raise DatapathError(f"{where}: {name}={value!r}, allowed: a sequence")
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        raise DatapathError(f"{where}: {name}={value!r}, allowed: a sequence")
+    return list(value)
+
+
+def array_of(where: str, name: str, value: object) -> npt.NDArray[Any]:
+    """Return `value` as an array of whatever dtype, or raise `DatapathError` for a ragged one."""
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DatapathError(f"{where}: {name}: {error}, allowed: an array of numbers") from None
 
 
 def integer_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.checks import check_bool, check_choice, check_int
+from pyqsim.checks import array_of, check_bool, check_choice, check_int
 from pyqsim.errors import DatapathError
 from pyqsim.modes import FLOOR, WRAP, Overflow, OverflowRule, Rounding
 
@@ -66,7 +66,7 @@ class Table:
     values: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.values)
+        values = array_of("table", "values", self.values)
         if values.dtype.kind not in "iu" and not (values.size == 0):
             raise DatapathError(f"table: dtype={values.dtype}, allowed: integers")
         if values.dtype.kind == "u" and values.size and int(values.max()) > 2**63 - 1:

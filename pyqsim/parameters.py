@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import array_of
 from pyqsim.errors import DatapathError
 
 __all__ = [
@@ -29,7 +30,7 @@ def columns_of(values: npt.NDArray[Any], columns: slice, n: int) -> npt.NDArray[
 def _frozen_ints(
     where: str, name: str, value: npt.ArrayLike, low: int, high: int
 ) -> npt.NDArray[np.int64]:
-    array = np.asarray(value)
+    array = array_of(where, name, value)
     if array.dtype.kind not in "iu":
         raise DatapathError(f"{where}: {name}={value!r}, allowed: integers")
     outside = (array < low) | (array > high)
@@ -84,7 +85,10 @@ class FloatFactor:
     scale: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        given = np.asarray(self.scale, dtype=np.float64)
+        numbers = array_of("FloatFactor", "scale", self.scale)
+        if numbers.dtype.kind not in "iuf":
+            raise DatapathError(f"FloatFactor: scale={self.scale!r}, allowed: real numbers")
+        given = numbers.astype(np.float64)
         with np.errstate(over="ignore"):
             scale = given.astype(np.float32)
         wrong = ~(np.isfinite(scale) & (scale > 0) & (scale == given))

@@ -11,7 +11,7 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.checks import check_int
+from pyqsim.checks import check_int, check_sequence
 from pyqsim.errors import DatapathError
 from pyqsim.formats.base import N_LIMIT
 from pyqsim.formats.cuts import CutFormat, cut, exact_integers
@@ -81,7 +81,7 @@ class Codebook(CutFormat):
     ) -> None:
         numbers = tuple(
             check_int("Codebook", f"levels[{i}]", n, 1 - N_LIMIT, N_LIMIT - 1)
-            for i, n in enumerate(levels)
+            for i, n in enumerate(check_sequence("Codebook", "levels", levels))
         )
         if not 2 <= len(numbers) <= 65536:
             raise DatapathError(f"Codebook: {len(numbers)} levels, allowed: 2..65536")

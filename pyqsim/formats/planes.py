@@ -9,7 +9,7 @@ from typing import NoReturn, Self
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.checks import check_bool, check_int
+from pyqsim.checks import check_bool, check_int, check_sequence
 from pyqsim.errors import DatapathError, QuantizationError
 from pyqsim.formats.base import N_LIMIT, Format
 from pyqsim.modes import Rounding
@@ -50,8 +50,11 @@ class Planes(Format):
     def __post_init__(self) -> None:
         low, high = 1 - N_LIMIT, N_LIMIT - 1
         tables = tuple(
-            tuple(check_int("Planes", f"tables[{j}][{c}]", n, low, high) for c, n in enumerate(row))
-            for j, row in enumerate(self.tables)
+            tuple(
+                check_int("Planes", f"tables[{j}][{c}]", n, low, high)
+                for c, n in enumerate(check_sequence("Planes", f"tables[{j}]", row))
+            )
+            for j, row in enumerate(check_sequence("Planes", "tables", self.tables))
         )
         object.__setattr__(self, "tables", tables)
         lengths = {len(row) for row in tables}

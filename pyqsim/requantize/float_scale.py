@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.errors import DatapathError
+from pyqsim.checks import check_choice
 from pyqsim.parameters import DoubleFactor, FloatFactor
 from pyqsim.requantize.base import SchemeBase
 from pyqsim.requantize.encoding import real_scales
@@ -41,8 +41,7 @@ class FloatScale(SchemeBase):
     clamp: Literal["after", "before"] = "after"
 
     def __post_init__(self) -> None:
-        if self.clamp not in ("after", "before"):
-            raise DatapathError(f"FloatScale: clamp={self.clamp!r}, allowed: 'after', 'before'")
+        check_choice("FloatScale", "clamp", self.clamp, ("after", "before"))
 
     @property
     def stages(self) -> None:
@@ -51,7 +50,9 @@ class FloatScale(SchemeBase):
 
     def encode(self, real_scale: npt.ArrayLike) -> FloatFactor:
         """Round the scale to float32, ties to even."""
-        return FloatFactor(real_scales("FloatScale", real_scale).astype(np.float32))
+        scales = real_scales("FloatScale", real_scale)
+        with np.errstate(over="ignore"):  # FloatFactor refuses the infinity
+            return FloatFactor(scales.astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.checks import check_choice
 from pyqsim.datapath import Narrow, Stage
 from pyqsim.errors import DatapathError
 from pyqsim.modes import HALF_AWAY, HALF_UP, SATURATE, WRAP
@@ -50,10 +51,7 @@ class DoubleRounding(SchemeBase):
     final: Literal["half_away", "half_up"] = "half_away"
 
     def __post_init__(self) -> None:
-        if self.final not in ("half_away", "half_up"):
-            raise DatapathError(
-                f"DoubleRounding: final={self.final!r}, allowed: 'half_away', 'half_up'"
-            )
+        check_choice("DoubleRounding", "final", self.final, ("half_away", "half_up"))
 
     @property
     def input_bits(self) -> int:
