@@ -41,6 +41,14 @@ def _frozen_ints(
     return frozen
 
 
+def _real_numbers(where: str, name: str, value: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """A float64 copy."""
+    array = array_of(where, name, value)
+    if array.dtype.kind not in "iuf":
+        raise DatapathError(f"{where}: {name}={value!r}, allowed: real numbers")
+    return array.astype(np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Multiplier:
     """Real factor = ``multiplier * 2**(shift - 31)``, one or one a channel.
@@ -85,10 +93,7 @@ class FloatFactor:
     scale: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        numbers = array_of("FloatFactor", "scale", self.scale)
-        if numbers.dtype.kind not in "iuf":
-            raise DatapathError(f"FloatFactor: scale={self.scale!r}, allowed: real numbers")
-        given = numbers.astype(np.float64)
+        given = _real_numbers("FloatFactor", "scale", self.scale)
         with np.errstate(over="ignore"):
             scale = given.astype(np.float32)
         wrong = ~(np.isfinite(scale) & (scale > 0) & (scale == given))
@@ -194,7 +199,7 @@ class DoubleFactor:
     scale: npt.NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        scale = np.array(self.scale, dtype=np.float64)
+        scale = _real_numbers("DoubleFactor", "scale", self.scale)
         wrong = ~(np.isfinite(scale) & (scale > 0))
         if wrong.any():
             raise DatapathError(f"DoubleFactor: scale={scale[wrong].flat[0]}, allowed: finite, > 0")

@@ -53,7 +53,8 @@ static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
 static int64_t shift_at(const pqs_output_step *step, size_t m, size_t n) {
     const int64_t constant = step->narrow.shift;
     if (step->shift_part == PQS_SHIFT_NONE) return constant;
-    const int64_t s = pqs_value_at(&step->shift_data, m, n);
+    const int64_t given = pqs_value_at(&step->shift_data, m, n);
+    const int64_t s = given < -64 ? -64 : given > 64 ? 64 : given; /* as the reference takes it */
     if (step->shift_part == PQS_SHIFT_ALL) return constant - s;
     if (step->shift_part == PQS_SHIFT_LEFT) return constant - (s > 0 ? s : 0);
     return constant + (s < 0 ? -s : 0);

@@ -1,13 +1,14 @@
 /* pqs_output: no undefined behaviour on anything; every output by itself gives the same. */
 #include "bytes.h"
 
-enum { MAX_STEPS = 4, MAX_CHAINS = 3, MAX_SIDE = 4, MAX_TABLE = 16 };
+enum { MAX_STEPS = 4, MAX_CHAINS = 3, MAX_SIDE = 20, MAX_TABLE = 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct {
-    int64_t numbers[2][MAX_CHAINS * MAX_SIDE * MAX_SIDE];
-    float scales[MAX_SIDE * MAX_SIDE];
+    int64_t numbers[2][MAX_CHAINS * 3 * MAX_SIDE];
+    float scales[3 * MAX_SIDE];
+    double double_scales[3 * MAX_SIDE];
     int64_t table[MAX_SIDE * MAX_TABLE];
 } step_data;
 
@@ -16,6 +17,13 @@ static float pick_scale(bytes *in) {
     float scale;
     memcpy(&scale, &word, sizeof scale);
     return scale == scale ? scale : 1.0f; /* the door refuses what is not a number */
+}
+
+static double pick_double_scale(bytes *in) {
+    const uint64_t word = next_word(in, 8);
+    double scale;
+    memcpy(&scale, &word, sizeof scale);
+    return scale == scale ? scale : 1.0;
 }
 
 static void pick_table(bytes *in, pqs_output_step *step, step_data *data, size_t n) {
@@ -35,32 +43,93 @@ static void pick_table(bytes *in, pqs_output_step *step, step_data *data, size_t
 
 static void pick_step(bytes *in, pqs_output_step *step, step_data *data, size_t m, size_t n) {
     memset(step, 0, sizeof *step);
-    step->kind = (int32_t)(is_garbage(in) ? pick(in, -2, 10) : pick(in, 0, 7));
+    step->kind = (int32_t)(is_garbage(in) ? pick(in, -2, 10) : pick(in, 0, 8));
     step->index = (int32_t)pick(in, 0, is_garbage(in) ? 60 : 50);
     step->range = pick_register(in);
     step->narrow = pick_narrow(in);
     step->multiplier_from_data = next_byte(in) % 2;
     step->shift_part = (int32_t)pick(in, 0, is_garbage(in) ? 5 : 3);
-    for (size_t i = 0; i < 2 * MAX_CHAINS * m * n; i++) {
-        data->numbers[i / (MAX_CHAINS * m * n)][i % (MAX_CHAINS * m * n)] = pick_integer(in);
+    const size_t all = MAX_CHAINS * m * n;
+    for (size_t i = 0; i < all; i++) data->numbers[0][i] = pick_integer(in);
+    const int small = next_byte(in) % 4 != 3;
+    for (size_t i = 0; i < all; i++) {
+        data->numbers[1][i] = small ? pick(in, -40, 8) : pick_integer(in);
     }
     for (size_t i = 0; i < m * n; i++) data->scales[i] = pick_scale(in);
+    for (size_t i = 0; i < m * n; i++) data->double_scales[i] = pick_double_scale(in);
     const int absent = is_garbage(in);
     step->data = (pqs_values){absent ? NULL : data->numbers[0], m * n, n, 1};
     step->shift_data = (pqs_values){data->numbers[1], m * n, n, 1};
     step->scale = (pqs_floats){data->scales, n, 1};
+    step->double_scale = (pqs_doubles){data->double_scales, n, 1};
     step->clamp_before = next_byte(in) % 2;
     step->minimum = pick_integer(in), step->maximum = pick_integer(in);
     step->guard_bits = (int32_t)pick(in, 0, is_garbage(in) ? 40 : 32);
     pick_table(in, step, data, n);
 }
 
+/* Whether 63 bits hold what the header asks the lanes kernel's caller to have proven: each step's
+ * values are what the reference makes of the steps before it. */
+static int fits_63_bits(const pqs_output_step *steps, size_t count, size_t m, size_t n,
+                        const int64_t *given) {
+    const __int128 limit = (__int128)1 << 62;
+    for (size_t s = 0; s < count; s++) {
+        const pqs_output_step *const step = &steps[s];
+        int64_t values[3 * MAX_SIDE];
+        memcpy(values, given, m * n * sizeof *values);
+        pqs_place trap = {0};
+        pqs_output(steps, s, 7, 1, m, n, 2, 9, values, &trap);
+        for (size_t i = 0; i < m * n; i++) {
+            __int128 wide = values[i];
+            if (step->kind == PQS_OUTPUT_ADD) wide += step->data.at[i];
+            if (step->kind == PQS_OUTPUT_NARROW) {
+                const int64_t part = step->shift_data.at[i];
+                int64_t left = -(int64_t)step->narrow.shift;
+                const int64_t s64 = part < -64 ? -64 : part > 64 ? 64 : part;
+                if (step->shift_part == PQS_SHIFT_ALL) left += s64;
+                if (step->shift_part == PQS_SHIFT_LEFT && s64 > 0) left += s64;
+                if (step->shift_part == PQS_SHIFT_RIGHT && s64 < 0) left += s64;
+                wide *= step->multiplier_from_data ? step->data.at[i] : step->narrow.multiplier;
+                if (left > 62 && wide) return 0;
+                for (; left > 0 && -limit <= wide && wide < limit; left--) wide *= 2;
+            }
+            if (wide < -limit || wide >= limit) return 0;
+        }
+    }
+    return 1;
+}
+
+static size_t comparisons;
+
+__attribute__((destructor)) static void say_how_many(void) {
+    fprintf(stderr, "reference runs: all, kernel comparisons: %zu\n", comparisons);
+}
+
+static void compare_lanes(const pqs_output_step *steps, size_t count, size_t m, size_t n,
+                          const int64_t *given, const int64_t *expected) {
+    if (!fits_63_bits(steps, count, m, n, given)) return;
+    int64_t *const values = exactly(m * n, sizeof *values);
+    for (int isa = PQS_ISA_AUTO; isa <= PQS_ISA_AVX512BW; isa++) {
+        memcpy(values, given, m * n * sizeof *values);
+        if (!pqs_isa_available(isa)) continue;
+        const int status = pqs_output_lanes(isa, steps, count, m, n, values);
+        if (status == PQS_ERROR_NO_KERNEL) {
+            require(!memcmp(values, given, m * n * sizeof *values), "output lanes: wrote, refused");
+            continue;
+        }
+        comparisons++;
+        require(status == PQS_OK, "output lanes: status");
+        require(!memcmp(values, expected, m * n * sizeof *values), "output lanes: other values");
+    }
+    free(values);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bytes in = {data, size};
     pqs_output_step steps[MAX_STEPS];
     static step_data numbers[MAX_STEPS];
-    const size_t count = (size_t)pick(&in, 0, MAX_STEPS), chains = (size_t)pick(&in, 1, MAX_CHAINS);
-    const size_t m = (size_t)pick(&in, 1, MAX_SIDE), n = (size_t)pick(&in, 1, MAX_SIDE);
+    const size_t count = (size_t)pick(&in, 0, MAX_STEPS), chains = (size_t)(next_byte(&in) % 2 ? 1 : pick(&in, 1, MAX_CHAINS));
+    const size_t m = (size_t)pick(&in, 1, 3), n = (size_t)pick(&in, 1, MAX_SIDE);
     for (size_t s = 0; s < count; s++) pick_step(&in, &steps[s], &numbers[s], m, n);
     const size_t total = chains * m * n;
     int64_t *const whole = exactly(total, sizeof *whole), *const given = exactly(total, sizeof *given);
@@ -81,6 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             if (alone[s].data.at) alone[s].data.at += i;
             alone[s].shift_data.at += i;
             alone[s].scale.at += i;
+            alone[s].double_scale.at += i;
             alone[s].table += column * alone[s].table_n_stride;
         }
         pqs_place place = {0};
@@ -98,6 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (status == PQS_OK || status == PQS_TRAPPED) {
         require(trapped == (status == PQS_TRAPPED), "pqs_output: trapped only together");
     }
+    if (status == PQS_OK && chains == 1) compare_lanes(steps, count, m, n, given, whole);
     free(whole), free(given);
     return 0;
 }

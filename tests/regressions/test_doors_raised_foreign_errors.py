@@ -36,6 +36,7 @@ PAIR = np.array([[1, 2]])
         lambda: qs.requantize.PowerOfTwoFactor([[1], [1, 2]]),
         lambda: qs.requantize.FloatFactor(1j),
         lambda: qs.requantize.FloatFactor(""),
+        lambda: qs.requantize.DoubleFactor([None, []]),
         lambda: qs.Codebook(None),
         lambda: qs.Codebook("12"),
         lambda: qs.Planes(None),
