@@ -1,7 +1,7 @@
 """The output kernel negated a data shift of -2**63: undefined, where the reference cuts it to -64.
 
-Found by tests/fuzz/fuzz_output.c. `Multiplier` and `PowerOfTwoFactor` hold shifts of few bits, so no
-call of `matmul` could reach it; a caller of the C function could.
+Found by tests/fuzz/fuzz_output.c. `Multiplier` and `PowerOfTwoFactor` hold shifts of few bits, so
+no call of `matmul` could reach it; a caller of the C function could.
 """
 
 from __future__ import annotations
