@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim.checks import check_choice, check_int
+from pyqsim.errors import DatapathError
 from pyqsim.formats.base import Format, refuse_rounding
 from pyqsim.formats.logarithm import nearest_logarithm
 from pyqsim.formats.power_of_two_members import MEMBERS, Member
@@ -56,8 +57,11 @@ class PowerOfTwo(Format):
       ``n1 = floor(log2(4 * max / 3))``, which `pyqsim.calibration` fits. The official C++ has
       HALF_TOWARD_ZERO, Mxbonn/INQ-pytorch HALF_AWAY. The paper's text spends a bit on zero; the
       index does not.
-    * ``qkeras_po2``: google/qkeras ``quantized_po2(bits)``, max_value=None; float32 logarithms
-      there too. (With max_value <= 1 it has one exponent more than fits its bits: not offered.)
+    * ``qkeras_po2``: google/qkeras ``quantized_po2(bits, max_value)``; float32 logarithms there
+      too, and magnitudes below 1e-7 become the smallest. With `max_value` the largest exponent is
+      its rounded logarithm; at most 1, the exponent has no sign bit: exponents are from
+      ``-2**(b-1)``. Then b bits hold all of them for a `max_value` of at most sqrt(1/2), where the
+      largest exponent is -1 or less; between that and 1 there is one too many, which is refused.
 
     Parameters
     ----------
@@ -65,6 +69,9 @@ class PowerOfTwo(Format):
         2..6 (``inq`` 2..7), the sign included. (Beyond, N would reach 2**62.)
     member : {"pot", "pot_paper", "deepshift_q", "deepshift_ps", "inq", "qkeras_po2"}
         Which of the published level sets.
+    max_value : float, optional
+        Of "qkeras_po2" only: finite, > 1 or in (0, sqrt(1/2)]. Codes of exponents that it leaves
+        out stand for the largest one, and encoding does not give them.
 
     Raises
     ------
@@ -79,21 +86,61 @@ class PowerOfTwo(Format):
     array([2, 7, 0], dtype=uint8)
     >>> PowerOfTwo(3, "inq").encode([0.75, -0.76, 0.1])
     array([ 1, -2,  0], dtype=int8)
+    >>> PowerOfTwo(3, "qkeras_po2", max_value=0.5).levels()[4:]
+    array([0.0625, 0.125 , 0.25  , 0.5   ])
     >>> PowerOfTwo(3, "deepshift_q").encode([0.75, -0.7, 0.0])
     array([3, 6, 0], dtype=uint8)
     """
 
     bits: int
     member: str = "pot"
+    max_value: float | None = None
 
     def __post_init__(self) -> None:
         check_choice("PowerOfTwo", "member", self.member, tuple(MEMBERS))
         largest = self._member.largest_bits
         object.__setattr__(self, "bits", check_int("PowerOfTwo", "bits", self.bits, 2, largest))
+        if self.max_value is not None:
+            object.__setattr__(self, "max_value", self._checked_max_value())
+
+    def _checked_max_value(self) -> float:
+        value = self.max_value
+        if self.member != "qkeras_po2":
+            raise DatapathError(f"PowerOfTwo: max_value={value!r}, allowed: None for {self.member}")
+        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if not (number and 0 < float(value) < np.inf):  # type: ignore[arg-type]  # a number
+            raise DatapathError(f"PowerOfTwo: max_value={value!r}, allowed: finite and > 0")
+        if self._count > 1 << (self.bits - 1):
+            raise DatapathError(
+                f"PowerOfTwo: max_value={value!r}, allowed: > 1, or at most sqrt(1/2), as "
+                f"{self._count} exponents and a sign do not fit {self.bits} bits"
+            )
+        return float(value)  # type: ignore[arg-type]  # a number
 
     @property
     def _member(self) -> Member:
         return MEMBERS[self.member]
+
+    @property
+    def _largest_exponent(self) -> int:
+        """The exponent of the largest value at scale 1."""
+        if self.max_value is None:
+            return self._member.largest_exponent(self.bits)
+        one = np.ones(1)
+        top = int(nearest_logarithm(self.max_value * one, one)[0])
+        return min(max(top, -self._exponent_span), self._exponent_span - 1)
+
+    @property
+    def _exponent_span(self) -> int:
+        """Of "qkeras_po2" with `max_value`: exponents are in -span..span - 1."""
+        return 1 << (self.bits - 1 - (self.max_value is not None and self.max_value > 1))
+
+    @property
+    def _count(self) -> int:
+        """How many exponents there are."""
+        if self.max_value is None:
+            return self._member.count(self.bits)
+        return self._largest_exponent + self._exponent_span + 1
 
     @property
     def code_bits(self) -> int:
@@ -103,7 +150,7 @@ class PowerOfTwo(Format):
     @property
     def frac_bits(self) -> int:
         """Minus the smallest exponent at scale 1."""
-        return self._member.count(self.bits) - 1 - self._member.largest_exponent(self.bits)
+        return self._count - 1 - self._largest_exponent
 
     @property
     def shifts(self) -> bool:
@@ -131,6 +178,7 @@ class PowerOfTwo(Format):
         """N of every bit pattern, 0 where no code has it; see `Format.integers`."""
         magnitudes = self._member.magnitudes(self.bits)
         if not self._member.index_word:
+            magnitudes = np.minimum(magnitudes, 1 << (self._count - 1))
             return np.concatenate([magnitudes, -magnitudes])
         table = np.zeros(1 << self.code_bits, dtype=np.int64)
         table[: len(magnitudes)] = magnitudes
@@ -175,6 +223,6 @@ class PowerOfTwo(Format):
         """Index of the magnitude whose logarithm is nearest; that of 0 is 0."""
         if rounding is not None:
             raise refuse_rounding(self, Rounding.of(rounding), "none: its thresholds have no ties")
-        count, has_zero = self._member.count(self.bits), self._member.has_zero
+        count, has_zero = self._count, self._member.has_zero
         steps = np.clip(nearest_logarithm(size, scale) + self.frac_bits, 0, count - 1)
         return np.where(size > 0, steps + has_zero, 0)

@@ -26,6 +26,8 @@ WEIGHTS = [
     PowerOfTwo(4, "deepshift_ps"),
     PowerOfTwo(5, "inq"),
     PowerOfTwo(4, "qkeras_po2"),
+    PowerOfTwo(4, "qkeras_po2", 3.0),
+    PowerOfTwo(3, "qkeras_po2", 0.3),
     APoT(4),
     APoT(5),
     APoT(6, signed=False),

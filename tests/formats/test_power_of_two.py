@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from itertools import pairwise
-from math import isqrt
+from math import isqrt, log2
 
 import numpy as np
 import pytest
@@ -197,3 +197,53 @@ def test_errors():
     for bits in (1, 7):
         with pytest.raises(DatapathError, match=rf"PowerOfTwo: bits={bits}, allowed: 2..6"):
             PowerOfTwo(bits)
+
+
+MAX_VALUES = [None, 0.01, 0.25, 0.3, 0.5, 0.7, 1.5, 2, 3.0, 8.0, 1e6]
+
+
+def quantized_po2(x, bits, max_value):
+    """What google/qkeras' `quantized_po2` computes (quantizers.py), in float64 and without eps."""
+    sign_bit = 1 if max_value is None or max_value > 1 else 0
+    low, high = -(2 ** (bits - 1 - sign_bit)), 2 ** (bits - 1 - sign_bit) - 1
+    size = abs(x) if max_value is None else min(abs(x), max_value)
+    exponent = min(max(round(log2(size)), low), high) if size else low
+    return -(2.0**exponent) if x < 0 else 2.0**exponent
+
+
+@pytest.mark.parametrize("max_value", MAX_VALUES)
+@pytest.mark.parametrize("bits", range(2, 7))
+def test_max_value_of_qkeras(bits, max_value):
+    fmt = PowerOfTwo(bits, "qkeras_po2", max_value)
+    assert eval(repr(fmt)) == fmt
+    assert (fmt.code_bits, fmt.zero_code) == (bits, None)
+    x = np.random.default_rng(bits).lognormal(-2, 6, 3000) * np.where(np.arange(3000) % 2, 1, -1)
+    x = np.concatenate([x, 2.0 ** np.arange(-40, 40), [0.0, 1e30, -1e30]])
+    wanted = [quantized_po2(float(v), bits, max_value) for v in x]
+    got = np.ldexp(fmt.decode(fmt.encode(x)).astype(float), -fmt.frac_bits)
+    assert got.tolist() == wanted
+    reached = {quantized_po2(v, bits, max_value) for v in [0.0, *(2.0 ** np.arange(-70, 70))]}
+    assert fmt.levels().tolist() == sorted([-v for v in reached] + list(reached))
+    assert len(fmt.levels()) <= 2**bits
+
+
+@pytest.mark.parametrize("bits", range(2, 7))
+def test_what_fits_with_max_value(bits):
+    """Of at most 1: 2**(b-1) exponents where the largest is -1, one too many where it is 0."""
+    root = np.sqrt(0.5)
+    fits = PowerOfTwo(bits, "qkeras_po2", np.nextafter(root, 0))
+    assert len(fits.levels()) == 2**bits
+    assert fits.levels()[-1] == 0.5
+    assert len(PowerOfTwo(bits, "qkeras_po2", 1.01).levels()) == 2 ** (bits - 1) + 2
+    for value in (np.nextafter(root, 1), 0.8, 1, 1.0):
+        with pytest.raises(DatapathError, match=r"allowed: > 1, or at most sqrt\(1/2\), as"):
+            PowerOfTwo(bits, "qkeras_po2", value)
+
+
+def test_max_value_refused():
+    for value in (0, -1.0, float("inf"), float("nan"), True, "1"):
+        with pytest.raises(DatapathError, match=r"max_value=.*, allowed: finite and > 0"):
+            PowerOfTwo(4, "qkeras_po2", value)
+    for member in ("pot", "inq"):
+        with pytest.raises(DatapathError, match=f"max_value=2.0, allowed: None for {member}"):
+            PowerOfTwo(4, member, 2.0)
