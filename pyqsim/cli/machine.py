@@ -17,6 +17,7 @@ from pyqsim.datapath import Datapath
 from pyqsim.datapath_json import from_json
 from pyqsim.errors import PyqsimError
 from pyqsim.formats import Format
+from pyqsim.targets import IntegerRange
 from pyqsim.testing.random_calls import OperandKind
 
 __all__ = ["add_machine", "machine"]
@@ -56,16 +57,10 @@ def machine(options: argparse.Namespace) -> tuple[Datapath, OperandKind, Operand
     return datapath, _kind(None, options.a, "--a"), _kind(None, options.b, "--b"), None
 
 
-def _kind(limits: Any, given: str | None, name: str) -> OperandKind:
-    """What was asked for, else the narrowest type of a target's range, else int8."""
+def _kind(limits: IntegerRange | None, given: str | None, name: str) -> OperandKind:
+    """What was asked for, else what the target takes, else int8."""
     if given is None:
-        if limits is None:
-            return np.dtype("int8")
-        for dtype in map(np.dtype, _DTYPES):
-            info = np.iinfo(dtype)
-            if (info.min, info.max) == (limits.low, limits.high):
-                return dtype
-        raise UsageError(f"the target's operand is {limits}: {name} is missing, allowed: a format")
+        return np.dtype("int8") if limits is None else limits
     if given in _DTYPES:
         return np.dtype(given)
     fmt = _value(name, given)

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pyqsim.datapath import Datapath
-from pyqsim.formats import Affine
+from pyqsim.formats import Affine, Format
 from pyqsim.testing.conformance.cases import Plan
 from pyqsim.testing.conformance.kernels import PythonKernel
 from pyqsim.testing.conformance.run import Report, Section, explain_failures
+from pyqsim.testing.random_calls import OperandKind
 
 __all__ = ["assert_bit_exact"]
+
+
+def _kind(given: Any) -> OperandKind:
+    if given is None:
+        return Affine(8)
+    return given if isinstance(given, Format) else np.dtype(given)
 
 
 def assert_bit_exact(
@@ -66,7 +75,6 @@ def assert_bit_exact(
         (observed,) = under_test.run([call])
         section.add(call, call.run(), observed)
     if section.failing:
-        kinds = [Affine(8) if kind is None else kind for kind in (a, b)]
-        report = Report(under_test.name, Plan(datapath, kinds[0], kinds[1]), [section])
+        report = Report(under_test.name, Plan(datapath, _kind(a), _kind(b)), [section])
         explain_failures(under_test, report)
         raise AssertionError(str(report))

@@ -13,18 +13,61 @@ import numpy.typing as npt
 from pyqsim.datapath import Accumulate, AddZeroPoint, Clamp, Datapath, Lookup, Multiply, Requantize
 from pyqsim.diagnostics import Call
 from pyqsim.errors import OperandError, QuantizationError
-from pyqsim.formats import Format
+from pyqsim.formats import Affine, Format
 from pyqsim.parameters import Multiplier
 from pyqsim.requantize import DoubleRounding, SingleRounding
+from pyqsim.targets import IntegerRange
 from pyqsim.tensor import QTensor
 from pyqsim.testing.choices import Choices
-from pyqsim.testing.steering import Numbers, Target, largest_limit, steer, targets
+from pyqsim.testing.steering import Elements, Numbers, Target, largest_limit, steer, targets
 
-__all__ = ["OperandKind", "draw_call", "draw_data", "draw_parameters", "draw_zero_point"]
+__all__ = [
+    "OperandKind",
+    "draw_call",
+    "draw_data",
+    "draw_parameters",
+    "draw_zero_point",
+    "limits_of",
+    "operand_of",
+]
 
 Ints = npt.NDArray[np.int64]
-#: A format, or an integer dtype whose numbers are their own integers.
-OperandKind = Format | np.dtype[Any]
+#: A format; or a range of integers, or all of an integer dtype, which are their own integers.
+OperandKind = Format | IntegerRange | np.dtype[Any]
+
+
+def limits_of(kind: OperandKind) -> tuple[int, int]:
+    """Smallest and largest code."""
+    if isinstance(kind, Format):
+        return kind.code_min, kind.code_max
+    if isinstance(kind, IntegerRange):
+        return kind.low, kind.high
+    info = np.iinfo(kind)
+    return int(info.min), min(int(info.max), 2**63 - 1)
+
+
+def _narrowest(limits: IntegerRange) -> np.dtype[Any]:
+    """The narrowest dtype that holds a range; unsigned for 0..255 and the like."""
+    for bits in (8, 16, 32):
+        for letter in "iu":
+            dtype = np.dtype(f"{letter}{bits // 8}")
+            if np.iinfo(dtype).min <= limits.low and limits.high <= np.iinfo(dtype).max:
+                return dtype
+    return np.dtype(np.int64)
+
+
+def operand_of(
+    kind: OperandKind, codes: Ints, zero_point: Ints | None = None, axis: int | None = None
+) -> QTensor | npt.NDArray[Any]:
+    """A QTensor of a format; else an array, of a range's narrowest dtype."""
+    if isinstance(kind, IntegerRange):
+        return codes.astype(_narrowest(kind))
+    if not isinstance(kind, Format):
+        return codes.astype(kind)
+    if zero_point is None:
+        return QTensor(codes, kind)
+    return QTensor(codes, kind, np.ones(zero_point.shape), zero_point, axis)
+
 
 _LONGEST = 1 << 12
 _LAYOUTS = ("c", "f", "reversed", "every other", "offset")
@@ -119,10 +162,7 @@ class _Side:
     @property
     def limits(self) -> tuple[int, int]:
         """Smallest and largest code."""
-        if isinstance(self.kind, Format):
-            return self.kind.code_min, self.kind.code_max
-        info = np.iinfo(self.kind)
-        return max(int(info.min), -(2**31)), min(int(info.max), 2**31 - 1)
+        return limits_of(self.kind)
 
     @property
     def has_zero_point(self) -> bool:
@@ -135,10 +175,9 @@ class _Side:
     def reach(self) -> int:
         """Largest magnitude of an element without zero point."""
         low, high = self.limits
-        ends = np.array([low, high])
         if isinstance(self.kind, Format):
             return int(np.abs(self.kind.decode(np.arange(low, high + 1))).max())
-        return int(np.abs(ends).max())
+        return max(abs(low), abs(high))
 
     def draw_codes(
         self, choices: Choices, shape: tuple[int, int], *, at_ends: bool = False
@@ -161,26 +200,25 @@ class _Side:
         values = [draw_zero_point(choices, self.kind) for _ in range(rows)]
         return np.array(values, dtype=np.int64).reshape(rows, 1)
 
-    def values(self, zero_point: int) -> tuple[Ints, Ints]:
-        """What an element may be after its zero point, ascending, and the code of each."""
+    def elements(self, zero_point: int) -> Elements:
+        """What an element may be after its zero point."""
         low, high = self.limits
-        if high - low > 2**16:
-            codes = np.arange(max(low, -(2**15)), min(high, 2**15 - 1) + 1)
-        else:
-            codes = np.arange(low, high + 1)
-        integers = self.integers(codes) - zero_point
-        distinct, first = np.unique(integers, return_index=True)
-        return distinct, codes[first]
+        if not isinstance(self.kind, Format) or isinstance(self.kind, Affine):
+            return Elements(low - zero_point, high - zero_point, zero_point)
+        codes = np.arange(low, high + 1)
+        values, first = np.unique(self.kind.decode(codes) - zero_point, return_index=True)
+        return Elements(int(values[0]), int(values[-1]), zero_point, values, codes[first])
 
     def operand(
         self, choices: Choices, codes: Ints, zero_points: Ints, axis: int
     ) -> QTensor | npt.NDArray[Any]:
-        if not isinstance(self.kind, Format):
-            return _laid_out(choices, codes.astype(self.kind))
         flat = zero_points.reshape(-1)
         if flat.size == 0 or (flat == flat[0]).all():
-            return QTensor(codes, self.kind, 1.0, int(flat[0]) if flat.size else 0)
-        return QTensor(codes, self.kind, np.ones(flat.shape), flat, axis=axis)
+            one = np.asarray(flat[0] if flat.size else 0)
+            operand = operand_of(self.kind, codes, one)
+        else:
+            operand = operand_of(self.kind, codes, flat, axis)
+        return operand if isinstance(operand, QTensor) else _laid_out(choices, operand)
 
 
 def draw_zero_point(choices: Choices, fmt: Format) -> int:
@@ -247,13 +285,15 @@ def _leaves_one(datapath: Datapath, k: int) -> bool:
 
 
 def _plant_units(choices: Choices, codes: Ints, side: _Side, zero_points: Ints) -> None:
-    """In every column, one weight of the smallest magnitude, so that any sum can be made."""
+    """In most columns, one weight of 1 or near, so that any sum can be made."""
     k, n = codes.shape
     for column in range(n if k else 0):
-        values, of_values = side.values(int(zero_points[column, 0]))
-        smallest = np.abs(np.where(values == 0, np.iinfo(np.int32).max, values)).argmin()
+        if k < 8 and choices.pick((False, True)):  # a short sum needs all its weights to be large
+            continue
+        elements = side.elements(int(zero_points[column, 0]))
+        unit = np.array([elements.nearest(1) or elements.nearest(-1)])
         at = choices.pick((k - 1, 0, choices.integer(0, k - 1)))
-        codes[at, column] = of_values[smallest]
+        codes[at, column] = elements.codes_of(unit)[0]
 
 
 @dataclass(frozen=True)
@@ -274,16 +314,15 @@ class _Place:
         kept = [target for target in self.wanted if target.kind == way]
         if way == "as drawn" or (way in ("tie", "edge") and not kept):
             return codes
-        values, of_values = self.side.values(int(self.zero_point))
+        elements = self.side.elements(self.zero_point)
         row = self._integers(codes)
         if way == "extremes":
-            row = self._extremes(values, choices.pick((1, -1)))
+            row = self._extremes(elements, choices.pick((1, -1)))
         elif way == "return":
-            row = self._return(choices, values)
+            row = self._return(choices, elements)
         else:
-            row = self._towards(choices, row, values, choices.pick(kept))
-        found: Ints = of_values[np.searchsorted(values, row)]
-        return found
+            row = self._towards(choices, row, elements, choices.pick(kept))
+        return elements.codes_of(row)
 
     def _integers(self, codes: Ints) -> Ints:
         integers: Ints = self.side.integers(codes) - self.zero_point
@@ -301,45 +340,47 @@ class _Place:
         reach = int(np.abs(self.weights).sum()) * (high - low) // 2
         return reach > 2 * largest_limit(self.datapath) > 0
 
-    def _extremes(self, values: Ints, sign: int) -> Ints:
+    def _extremes(self, elements: Elements, sign: int) -> Ints:
         """Every product at its largest: the sum leaves every register."""
-        high = np.where(self.weights * sign >= 0, values[-1], values[0])
+        high = np.where(self.weights * sign >= 0, elements.highest, elements.lowest)
         ints: Ints = high.astype(np.int64)
         return ints
 
-    def _return(self, choices: Choices, values: Ints) -> Ints:
+    def _return(self, choices: Choices, elements: Elements) -> Ints:
         """A prefix that leaves the range, and a rest that brings the exact sum back.
 
         Or several runs of alternating sign, each perhaps long enough to leave the range.
         """
         sign = choices.pick((1, -1))
-        row = self._extremes(values, sign)
+        row = self._extremes(elements, sign)
         order = self._order()
         if choices.pick((True, False)):
             half = len(order) // 2
-            row[order[half:]] = self._extremes(values, -sign)[order[half:]]
-            return self._solve(row, values, order, choices.integer(-2, 2), len(order) - half)
+            row[order[half:]] = self._extremes(elements, -sign)[order[half:]]
+            return self._solve(row, elements, order, choices.integer(-2, 2), len(order) - half)
         for _ in range(choices.integer(1, 4)):
             sign = -sign
             tail = order[choices.integer(0, len(order)) :]
-            row[tail] = self._extremes(values, sign)[tail]
+            row[tail] = self._extremes(elements, sign)[tail]
         return row
 
-    def _towards(self, choices: Choices, row: Ints, values: Ints, target: Target) -> Ints:
+    def _towards(self, choices: Choices, row: Ints, elements: Elements, target: Target) -> Ints:
         span = target.span
         order = self._order()[: span or None]
         q = choices.integer(-4, 4) if target.kind == "tie" else choices.pick((1, 0, 1, 0, 2, -1))
         total = target.sum_for(q, choices.pick((True, False)))
-        reach = max(abs(int(values[0])), abs(int(values[-1])))
+        reach = max(abs(elements.lowest), abs(elements.highest))
         heavy = reach * max(int(np.abs(self.weights).max()), 1)
         free = min(len(order), ceil(abs(total) / max(heavy, 1)) * 2 + 8)
         if abs(total) > heavy:  # the drawn numbers would only be in the way
-            row = np.full_like(row, values[np.abs(values).argmin()])
-        return self._solve(row, values, order, total, free)
+            row = np.full_like(row, elements.nearest(0))
+        return self._solve(row, elements, order, total, free)
 
-    def _solve(self, row: Ints, values: Ints, order: list[int], total: int, free: int) -> Ints:
+    def _solve(
+        self, row: Ints, elements: Elements, order: list[int], total: int, free: int
+    ) -> Ints:
         row = row.copy()
-        row[order] = steer(row[order], self.weights[order], values, total, free)
+        row[order] = steer(row[order], self.weights[order], elements, total, free)
         return row
 
 

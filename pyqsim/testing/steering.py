@@ -28,7 +28,7 @@ from pyqsim.datapath import (
     Shift,
 )
 
-__all__ = ["Numbers", "Target", "largest_limit", "steer", "targets"]
+__all__ = ["Elements", "Numbers", "Target", "largest_limit", "steer", "targets"]
 
 _HALF = Fraction(1, 2)
 
@@ -181,10 +181,46 @@ def largest_limit(datapath: Datapath) -> int:
     return max(limits, default=0)
 
 
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """What an element of a row may be, after its zero point.
+
+    Attributes
+    ----------
+    lowest, highest : int
+    values, codes : ndarray of int64 or None
+        Ascending values and the code of each; None: all from `lowest` to `highest`.
+    zero_point : int
+        Without `values`: the code is the value plus this.
+    """
+
+    lowest: int
+    highest: int
+    zero_point: int = 0
+    values: npt.NDArray[np.int64] | None = None
+    codes: npt.NDArray[np.int64] | None = None
+
+    def nearest(self, wanted: int) -> int:
+        """The value nearest to a number."""
+        inside = min(max(wanted, self.lowest), self.highest)
+        if self.values is None:
+            return inside
+        at = int(np.searchsorted(self.values, inside))
+        around: list[int] = self.values[max(at - 1, 0) : at + 1].tolist()
+        return min(around, key=lambda value: abs(value - wanted))
+
+    def codes_of(self, row: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The codes of values."""
+        if self.values is None or self.codes is None:
+            return row + self.zero_point
+        found: npt.NDArray[np.int64] = self.codes[np.searchsorted(self.values, row)]
+        return found
+
+
 def steer(
     row: npt.NDArray[np.int64],
     weights: npt.NDArray[np.int64],
-    values: npt.NDArray[np.int64],
+    elements: Elements,
     total: int,
     free: int,
 ) -> npt.NDArray[np.int64]:
@@ -195,8 +231,8 @@ def steer(
     Parameters
     ----------
     row, weights : ndarray of int64, (K,)
-    values : ndarray of int64
-        What elements may be, ascending.
+    elements : Elements
+        What elements may be.
     total : int
     free : int
         0..K.
@@ -212,12 +248,6 @@ def steer(
     for k in order.tolist():
         weight = int(weights[k])
         wanted = 0 if weight == 0 else round(Fraction(rest, weight))
-        row[k] = _nearest(values, wanted)
+        row[k] = elements.nearest(wanted)
         rest -= int(row[k]) * weight
     return row
-
-
-def _nearest(values: npt.NDArray[np.int64], wanted: int) -> int:
-    at = int(np.searchsorted(values, min(max(wanted, int(values[0])), int(values[-1]))))
-    around = values[max(at - 1, 0) : at + 1]
-    return min(map(int, around), key=lambda value: abs(value - wanted))

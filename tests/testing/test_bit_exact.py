@@ -76,6 +76,24 @@ def test_a_kernel_with_a_memory_is_reported_as_such():
     assert "gives other numbers when the same call is repeated" in report.error
 
 
+def test_a_run_that_compares_nothing_is_no_success():
+    """A machine that traps at once: the reference refuses every call that has outputs."""
+    machine = qs.Datapath(output=(qs.Narrow(multiplier=0, bits=2), qs.AddBias(2, "trap")))
+    report = conform(Zeros(), Plan(machine, np.dtype("int8"), np.dtype("int8")))
+    assert report.outputs == 0
+    assert not report.passed
+    assert "nothing was compared" in report.error
+
+
+class Zeros:
+    """A kernel that makes zeros."""
+
+    name, per_column, zero_points = "zeros", True, (True, True)
+
+    def run(self, calls):
+        return [np.zeros(call.sizes[:2], np.int64) for call in calls]
+
+
 @pytest.mark.parametrize("name", ["nothing", "no.such:thing", "math:nothing", "math:pi", ":"])
 def test_kernels_that_are_not_there(name):
     with pytest.raises(KernelError, match="allowed: "):

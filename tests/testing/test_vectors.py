@@ -13,6 +13,7 @@ import pytest
 
 import pyqsim as qs
 from pyqsim.cli import main
+from pyqsim.targets import IntegerRange
 from pyqsim.testing import oracle, vectors
 from pyqsim.testing.vectors import FORMATS, Recipe, VectorFileError
 
@@ -45,6 +46,7 @@ RECIPES = {
     "mac": Recipe(MAC, INT8, INT8, (2, 2, 8), trace=True),
     "requantized": Recipe(REQUANTIZED, qs.Affine(8), qs.Affine(4), (3, 2, 9), calls=5, trace=True),
     "float": Recipe(FLOAT, qs.Affine(8, signed=False), qs.Affine(8), (2, 3, 7), calls=9, seed=3),
+    "ranges": Recipe(MAC, IntegerRange(0, 2), IntegerRange(-1, 1), (2, 2, 5), calls=4),
     "shifted": Recipe(SHIFTED, np.dtype("uint8"), qs.LogQuant(3, signed=True), (1, 4, 6)),
 }
 

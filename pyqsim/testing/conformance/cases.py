@@ -12,11 +12,9 @@ import numpy.typing as npt
 from pyqsim.datapath import Datapath
 from pyqsim.diagnostics import Call
 from pyqsim.errors import PyqsimError
-from pyqsim.formats import Format
-from pyqsim.tensor import QTensor
 from pyqsim.testing.choices import SeededChoices
 from pyqsim.testing.conformance.kernels import Kernel
-from pyqsim.testing.random_calls import OperandKind, draw_call, draw_data
+from pyqsim.testing.random_calls import OperandKind, draw_call, draw_data, limits_of, operand_of
 
 __all__ = ["Case", "Plan", "batches"]
 
@@ -96,15 +94,8 @@ def _cases(calls: list[Call]) -> list[Case]:
 
 def _codes(kind: OperandKind) -> npt.NDArray[np.int64] | None:
     """All codes of an operand, if there are at most 256."""
-    if isinstance(kind, Format):
-        low, high = kind.code_min, kind.code_max
-    else:
-        low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+    low, high = limits_of(kind)
     return np.arange(low, high + 1) if high - low < 256 else None
-
-
-def _operand(kind: OperandKind, codes: npt.NDArray[np.int64]) -> QTensor | npt.NDArray[Any]:
-    return QTensor(codes, kind) if isinstance(kind, Format) else codes.astype(kind)
 
 
 def _every_product(plan: Plan, kernel: Kernel) -> Iterator[tuple[str, list[Case]]]:
@@ -116,7 +107,7 @@ def _every_product(plan: Plan, kernel: Kernel) -> Iterator[tuple[str, list[Case]
     for number in range(2 if plan.level == 1 else 8):
         choices = SeededChoices((plan.seed, number, 1))
         data, _ = draw_data(choices, plan.datapath, 1 << 14, len(b), per_column=kernel.per_column)
-        left, right = _operand(plan.a, a[:, None]), _operand(plan.b, b[None, :])
+        left, right = operand_of(plan.a, a[:, None]), operand_of(plan.b, b[None, :])
         calls.append(Call(left, right, plan.datapath, data))
         if not data:
             break
@@ -133,7 +124,7 @@ def _every_accumulator(plan: Plan) -> Iterator[tuple[str, list[Case]]]:
         choices = SeededChoices((plan.seed, number, 2))
         data, _ = draw_data(choices, plan.datapath, 1 << 15, 1, per_column=False)
         column = np.array([[b.max()], [1]])
-        call = Call(_operand(plan.a, rows), _operand(plan.b, column), plan.datapath, data)
+        call = Call(operand_of(plan.a, rows), operand_of(plan.b, column), plan.datapath, data)
         yield "every accumulator", _cases([call])
         if not data:
             break

@@ -21,6 +21,7 @@ from pyqsim.testing.conformance.cases import Case, Plan, batches
 from pyqsim.testing.conformance.kernels import Kernel, KernelError
 from pyqsim.testing.conformance.plain import plain_numbers
 from pyqsim.testing.conformance.shrink import columns_of_data, shrink
+from pyqsim.testing.random_calls import OperandKind, limits_of
 
 __all__ = [
     "Counterexample",
@@ -207,6 +208,8 @@ def conform(
             progress(report)
             if len(report.failing) >= _FAILURES_FOR_THE_VERDICT:
                 break
+        if report.outputs == 0:
+            raise KernelError("no call of this machine could be run, so nothing was compared")
         explain_failures(kernel, report)
     except KernelError as error:
         report.error = str(error)
@@ -273,14 +276,18 @@ def explain_failures(kernel: Kernel, report: Report) -> None:
     """Add the smallest counterexample and the verdict to a report with failures."""
     if report.failing:
         smallest = min(report.failing, key=lambda one: (one[0].sizes[2], one[1].size))
-        report.counterexample = counterexample(kernel, *smallest)
+        report.counterexample = counterexample(kernel, report.plan, *smallest)
         report.verdict = _verdict(report)
 
 
-def counterexample(kernel: Kernel, call: Call, seen: npt.NDArray[Any]) -> Counterexample:
+def counterexample(
+    kernel: Kernel, plan: Plan, call: Call, seen: npt.NDArray[Any]
+) -> Counterexample:
     """Shrink a failing call; the oracle must agree with the reference on the result."""
 
     def fails(candidate: Call) -> bool:
+        if not (_inside(candidate.a, plan.a) and _inside(candidate.b, plan.b)):
+            return False
         (observed,) = kernel.run([candidate])
         return bool((observed != candidate.run()).any())
 
@@ -293,6 +300,12 @@ def counterexample(kernel: Kernel, call: Call, seen: npt.NDArray[Any]) -> Counte
         raise KernelError(f"{kernel.name}: gives other numbers when the same call is repeated")
     m, n = (int(i) for i in np.argwhere(observed != expected)[0])
     return Counterexample(small, observed, expected, (m, n, _first_k(small, fails)))
+
+
+def _inside(operand: QTensor | npt.NDArray[Any], kind: OperandKind) -> bool:
+    low, high = limits_of(kind)
+    codes = codes_of(operand)
+    return not codes.size or (low <= int(codes.min()) and int(codes.max()) <= high)
 
 
 def _check_oracle(call: Call, expected: npt.NDArray[Any]) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pyqsim.datapath_json import from_json, to_json
 from pyqsim.errors import PyqsimError
 from pyqsim.formats import Format
+from pyqsim.targets import IntegerRange
 from pyqsim.testing.random_calls import OperandKind
 from pyqsim.testing.vectors.make import Recipe, Vectors, calls_of, make
 from pyqsim.whole_files import write_whole
@@ -101,11 +102,16 @@ def _contents(vectors: Vectors, formats: Sequence[str]) -> dict[str, bytes]:
 
 
 def _kind_to_json(kind: OperandKind) -> Any:
+    if isinstance(kind, IntegerRange):
+        return {"low": kind.low, "high": kind.high}
     return to_json(kind) if isinstance(kind, Format) else kind.name
 
 
 def _kind_from_json(content: Any) -> OperandKind:
-    return np.dtype(content) if isinstance(content, str) else from_json(content)
+    if isinstance(content, dict) and "low" in content:
+        return IntegerRange(content["low"], content["high"])
+    kind: OperandKind = np.dtype(content) if isinstance(content, str) else from_json(content)
+    return kind
 
 
 def _word(name: str, array: Array, recipe: Recipe) -> dict[str, Any]:

@@ -14,11 +14,9 @@ from pyqsim.checks import check_int
 from pyqsim.datapath import Datapath
 from pyqsim.diagnostics import Call, explain
 from pyqsim.errors import DatapathError, PyqsimError
-from pyqsim.formats import Format
-from pyqsim.tensor import QTensor
 from pyqsim.testing.choices import SeededChoices
 from pyqsim.testing.conformance.plain import plain_numbers
-from pyqsim.testing.random_calls import OperandKind, draw_call
+from pyqsim.testing.random_calls import OperandKind, draw_call, operand_of
 
 __all__ = ["Recipe", "Vectors", "calls_of", "make"]
 
@@ -163,17 +161,7 @@ def _call(vectors: Vectors, number: int) -> Call:
         kind = getattr(parameters, vectors.parameters)
         data["requantize"] = kind(**{f.name: arrays[f.name] for f in dataclasses.fields(kind)})
     operands = (
-        _operand(recipe.a, arrays["a"], arrays.get("a_zero_point"), 0),
-        _operand(recipe.b, arrays["b"], arrays.get("b_zero_point"), 1),
+        operand_of(recipe.a, arrays["a"], arrays.get("a_zero_point"), 0),
+        operand_of(recipe.b, arrays["b"], arrays.get("b_zero_point"), 1),
     )
     return Call(*operands, recipe.datapath, data)
-
-
-def _operand(
-    kind: OperandKind, codes: Array, zero_point: Array | None, axis: int
-) -> QTensor | Array:
-    if not isinstance(kind, Format):
-        return codes.astype(kind)
-    if zero_point is None:
-        return QTensor(codes, kind)
-    return QTensor(codes, kind, np.ones(zero_point.shape), zero_point, axis)
