@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pyqsim.calibration import quantize
 from pyqsim.calibration.codebook import fit_codebook
-from pyqsim.errors import QuantizationError, ShapeError
+from pyqsim.errors import ModeError, QuantizationError, ShapeError
 from pyqsim.formats import Codebook
 
 TERNARY = Codebook([-1, 0, 1])
@@ -106,3 +107,24 @@ def test_errors():
         fit_codebook([1.0], TERNARY)
     with pytest.raises(QuantizationError, match=r"scale\[0\]=0.0"):
         fit_codebook([[5e-324]], SEVEN)
+
+
+@pytest.mark.parametrize("options", [{"axis": 0}, {"axis": 0, "group": 20, "group_axis": 1}, {}])
+def test_one_set_of_thresholds_a_tensor(options):
+    """Scales a channel and group, k-means of all numbers in their units; a last group is short."""
+    x = np.random.default_rng(7).normal(size=(3, 50)) * [[1.0], [20.0], [0.1]]
+    q = quantize(x, SEVEN, method="k_means", **options)
+    scale = np.zeros(x.shape)
+    for row in [slice(i, i + 1) for i in range(3)] if options else [slice(None)]:
+        for start in range(0, 50, options.get("group", 50)):
+            part = row, slice(start, start + options.get("group", 50))
+            scale[part] = np.abs(x[part]).max() / 5
+    numbers = np.sort((x / scale).ravel())
+    labels = lloyd(numbers.tolist(), [numbers[(2 * i + 1) * 150 // 14] for i in range(7)], 100)
+    ends = [labels.index(i) for i in range(1, 7)]
+    borders = [(numbers[e - 1] + numbers[e]) / 2 for e in ends]
+    assert q.format.thresholds == pytest.approx(borders)
+    assert q.format.numbers == SEVEN.numbers
+    assert q.codes.tolist() == ((x / scale)[..., None] > borders).sum(axis=-1).tolist()
+    with pytest.raises(ModeError, match="a Codebook without thresholds"):
+        quantize(x, q.format, method="k_means", **options)

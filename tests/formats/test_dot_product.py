@@ -33,7 +33,14 @@ WEIGHTS = [
     APoT(6, signed=False),
     APoT(5, 4),
 ]
-ACTIVATIONS = [Affine(8, signed=False), Affine(5), Binary("01"), LogQuant(3), PowerOfTwo(3, "inq")]
+ACTIVATIONS = [
+    Affine(8, signed=False),
+    Affine(5),
+    Binary("01"),
+    LogQuant(3),
+    PowerOfTwo(3, "inq"),
+    APoT(4, signed=False),
+]
 
 
 def value(fmt, code, scale, zero_point):

@@ -61,6 +61,28 @@ def test_stochastic_draws_by_index() -> None:
     assert (flat[X.ravel() % 8 == 0] == floor[X.ravel() % 8 == 0]).all()
 
 
+@pytest.mark.parametrize("random_bits", [None, 4, 2, 1])
+def test_stochastic_bias(random_bits: int | None) -> None:
+    """Measured against P(up) = floor(frac * 2**r / 2**shift) / 2**r, r random bits, by 5 sigma.
+
+    With all bits that is no bias; fewer of them (the upper ones are drawn) round down too often.
+    """
+    shift, draws = 5, 4000
+    used = shift if random_bits is None else random_bits
+    v = np.arange(-48, 48)
+    rule = qs.STOCHASTIC(9, random_bits)
+    up = qs.narrow(np.tile(v, (draws, 1)), shift=shift, rounding=rule) - (v >> shift)
+    assert set(up.ravel().tolist()) == {0, 1}
+    chance = ((v % 32 << used) >> shift) / 2**used
+    sigma = np.sqrt(chance * (1 - chance) / draws)
+    assert (abs(up.mean(axis=0) - chance) <= 5 * sigma).all()
+    assert abs((up - chance).mean()) <= 5 * np.sqrt((sigma**2).sum()) / len(v)
+    if random_bits is None:
+        assert (chance == v % 32 / 32).all()
+    else:
+        assert (chance <= v % 32 / 32).all()
+
+
 def test_refused() -> None:
     """Not integers, or a step that cannot be."""
     errors = qs.errors
