@@ -1,0 +1,213 @@
+"""Operands on which wrong arithmetic shows: extremes, ties, saturation edges, then random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from instructions.rules import Rule
+
+__all__ = ["Cases", "cases_of"]
+
+#: A block of columns of the probes.
+BLOCK = 64
+
+#: Sizes (M, N) by kind, for the golden files (0), the default run (1) and the long one (2).
+_SIZES = {
+    "product": ((32, 64), (32, 4096), (160, 65536)),
+    "sum": ((32, 64), (32, 4096), (160, 65536)),
+    "shift": ((64, 64), (544, 256), (65536, 256)),
+    "unary": ((1, 2048), (1, 131072), (1, 10_485_760)),
+    "float": ((32, 64), (512, 256), (40960, 256)),
+}
+#: Parts, and sizes (M, N) of each, of single groups of products.
+_SUMS = ((1, 32, 64), (1, 32, 4096), (20, 32, 16384))
+#: Parts, sizes (M, N) of each, and groups, of long sums.
+_CHAINS = ((1, 8, 64, 9), (1, 8, 2048, 33), (20, 8, 8192, 65))
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Every row of a with every column of b: a (M, K), b (K, N), c (M, N) or None."""
+
+    a: np.ndarray
+    b: np.ndarray
+    c: np.ndarray | None = None
+
+    @property
+    def count(self) -> int:
+        """How many differ."""
+        if self.c is not None:
+            return self.c.size
+        return len(np.unique(self.a, axis=0)) * len(np.unique(self.b, axis=1).T)
+
+
+def cases_of(rule: Rule, level: int) -> Iterator[Cases]:
+    """All cases of a rule, in parts; equal for rules with equal operands."""
+    rng = np.random.default_rng(crc32(repr(rule.operands).encode()))
+    if rule.kind == "product" and (rule.accumulates or rule.group > 1):
+        yield from _sums_of_products(rule, level, rng)
+        return
+    m, n = _SIZES[rule.kind][level]
+    a, b, out = (np.dtype(name) for name in (rule.a, rule.b, rule.out))
+    first = np.ones(1, a) if rule.kind == "unary" else _numbers(a, m, rng)
+    if rule.kind == "product":
+        second = _numbers(b, n, rng, _ties(first, b))
+    elif rule.kind == "sum":
+        second = _numbers(b, n, rng, _sum_edges(first, b))
+    elif rule.kind == "unary":
+        second = _numbers(b, n, rng)
+    elif rule.kind == "float":
+        second = _scales(n, rng)
+    else:
+        first = _short(m, rng) if rule.amount == "power" else _numbers(a, m, rng, _shift_edges(a, out))
+        second = _amounts(rule, n, rng)
+    yield Cases(first[:, None], second[None, :])
+
+
+def _sums_of_products(rule: Rule, level: int, rng: np.random.Generator) -> Iterator[Cases]:
+    """One group many times, then many groups."""
+    parts, m, n = _SUMS[level]
+    if not rule.probe:
+        yield from (_products(rule, m, n, 1, rng) for _ in range(parts))
+    if rule.accumulates:
+        parts, m, n, groups = _CHAINS[level]
+        if rule.probe:  # spills every 128 groups
+            groups *= 8
+        yield from (_products(rule, m, n, groups, rng) for _ in range(parts))
+
+
+def _limits(dtype: np.dtype) -> tuple[int, int]:
+    """Range of a type; of 64 unsigned bits the half that int64 holds."""
+    limits = np.iinfo(dtype)
+    return int(limits.min), min(int(limits.max), 2**63 - 1)
+
+
+def _bits(dtype: np.dtype) -> int:
+    return dtype.itemsize * 8
+
+
+def _numbers(
+    dtype: np.dtype, count: int, rng: np.random.Generator, edges: list[int] | None = None
+) -> np.ndarray:
+    """All numbers of a type where they are so few, else corners, edges, and random ones."""
+    low, high = _limits(dtype)
+    if high - low < count:
+        return np.resize(np.arange(low, high + 1), -(-(high - low + 1) // BLOCK) * BLOCK).astype(dtype)
+    half = 1 << (_bits(dtype) // 2)
+    quarter = (high + 1) // 2
+    first = [low, high, 0, 1, -1, low + 1, high - 1, quarter, -quarter, quarter + 1, half, -half]
+    powers = [s * (1 << i) + d for i in range(1, _bits(dtype)) for s in (1, -1) for d in (-1, 0, 1)]
+    rest = rng.permutation(np.array([*powers, *(edges or [])], dtype=object)).tolist()
+    corners = [v for v in dict.fromkeys([*first, *rest]) if low <= v <= high]
+    kept = np.array(corners[: max(len(first), 2 * count // 3)], dtype=dtype)
+    return np.concatenate([kept, _random(dtype, count - len(kept), rng)])[:count]
+
+
+def _random(dtype: np.dtype, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Any number; of any magnitude; odd multiples of powers of two: a third each."""
+    low, high = _limits(dtype)
+    numbers = rng.integers(low, high, count, dtype=np.int64, endpoint=True)
+    shifts = rng.integers(0, _bits(dtype) - 1, count)
+    which = rng.integers(0, 3, count)
+    small = numbers >> shifts
+    multiples = (numbers | 1) << shifts
+    chosen = np.where(which == 0, numbers, np.where(which == 1, small, multiples))
+    return chosen.astype(dtype) if low < 0 else (chosen & high).astype(dtype)
+
+
+def _sum_edges(first: np.ndarray, dtype: np.dtype) -> list[int]:
+    """What makes sums with, and differences to, `first` meet the ends of the range."""
+    near = range(-2, 3)
+    return [
+        rail + sign * int(a) + d
+        for a in first
+        for rail in _limits(dtype)
+        for sign in (1, -1)
+        for d in near
+    ]
+
+
+def _ties(first: np.ndarray, dtype: np.dtype) -> list[int]:
+    """What makes products with odd numbers end in exactly one half, or next to it."""
+    bits = _bits(dtype)
+    odd = [int(a) for a in first if a % 2][:24]
+    halves = [1 << (bits - 2), 1 << (bits - 1), 3 << (bits - 2)]
+    found = [(half + d) * pow(a, -1, 1 << bits) for a in odd for half in halves for d in (-1, 0, 1)]
+    return [_signed(v, bits) for v in found]
+
+
+def _signed(value: int, bits: int) -> int:
+    return (value + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
+
+
+def _shift_edges(wide: np.dtype, out: np.dtype) -> list[int]:
+    """Ties and saturation edges of every right shift."""
+    low, high = _limits(out)
+    results = [low, high, high // 2, 0, 1, 2, -1, -2]
+    found = []
+    for shift in range(_bits(wide)):
+        half = (1 << shift) >> 1
+        parts = {0, 1, half, half - 1, half + 1, (1 << shift) - 1}
+        found += [(result << shift) + part for result in results for part in parts]
+    return found
+
+
+def _short(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of at most 24 bits, which float32 holds exactly."""
+    corners = [s * (1 << i) + d for i in range(24) for s in (1, -1) for d in (-1, 0, 1)]
+    kept = rng.permutation(np.array(list(dict.fromkeys(corners)), dtype="i4"))[: count // 2]
+    return np.concatenate([kept, _random(np.dtype("i4"), count - len(kept), rng) >> 8])
+
+
+def _amounts(rule: Rule, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Every amount, also those beyond the lane; bits that do not count are random."""
+    b = np.dtype(rule.b)
+    if rule.amount == "power":  # x86 has no saturation: the largest result is 2**30 there
+        amounts = np.arange(-40, 40 if rule.family != "x86" else 7)
+    elif rule.amount == "constant":
+        amounts = np.arange(1, _bits(b) + 1)
+    else:
+        step = 256 // count if count < 256 else 1
+        noise = rng.integers(-128, 127, count) << 8 if _bits(b) > 8 else 0
+        return ((np.arange(count) * step) ^ noise).astype(b)
+    return np.resize(amounts, -(-max(len(amounts), 1) // BLOCK) * BLOCK).astype(b)
+
+
+def _scales(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Factors below 1, powers of two among them."""
+    exact = np.exp2(-1.0 - np.arange(count // 4) % 40)
+    any_ = rng.uniform(0.5, 1.0, count - len(exact)) * np.exp2(-rng.integers(0, 33, count - len(exact)))
+    return np.concatenate([exact, any_]).astype("f4")
+
+
+def _products(rule: Rule, m: int, n: int, groups: int, rng: np.random.Generator) -> Cases:
+    """Groups of products, and an accumulator from which the first group reaches the range's end."""
+    a, b, out = (np.dtype(name) for name in (rule.a, rule.b, rule.out))
+    k = groups * rule.group
+    first, second = _mixed(a, (m, k), rng), _mixed(b, (k, n), rng)
+    second = np.maximum(second, max(rule.b_low, _limits(b)[0]), dtype=b)
+    if not rule.accumulates:
+        return Cases(first, second)
+    if rule.probe:
+        return Cases(first, second, np.zeros((m, n), out))
+    low, high = _limits(out)
+    total = first[:, : rule.group].astype(np.int64) @ second[: rule.group].astype(np.int64)
+    terms = (total, total << 1, total >> (_bits(out) - 1), total * 0)
+    with np.errstate(over="ignore"):
+        rails = np.where(rng.integers(0, 2, (m, n)) == 1, low, high)
+        edge = rails - np.choose(rng.integers(0, len(terms), (m, n)), terms)
+        edge += rng.integers(-2, 3, (m, n))
+    other = _mixed(out, (m, n), rng)
+    return Cases(first, second, np.where(rng.integers(0, 4, (m, n)) == 0, other, edge.astype(out)))
+
+
+def _mixed(dtype: np.dtype, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Random numbers, every fourth at an end of the range or next to 0."""
+    low, high = _limits(dtype)
+    numbers = _random(dtype, int(np.prod(shape)), rng).reshape(shape)
+    corners = np.array([low, low + 1, high, high - 1, 0, 1, max(low, -1)]).astype(dtype)
+    return np.where(rng.integers(0, 4, shape) == 0, rng.choice(corners, shape), numbers)

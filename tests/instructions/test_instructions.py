@@ -1,0 +1,84 @@
+"""Each target of an instruction gives what the instruction itself gives, on a CPU or its emulation."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from instructions.cases import Cases, cases_of
+from instructions.make_golden import file_of, made
+from instructions.machines import Probe, build
+from instructions.rules import FAMILIES, Rule, rules_of
+from instructions.simulated import differences, flags_of, results_of
+from ledger import needs
+
+RULES = [rule for family in FAMILIES for rule in rules_of(family)]
+
+
+@pytest.fixture(scope="session")
+def probe_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Probe]:
+    """A family's probe, compiled once."""
+    return cache(lambda family: build(family, tmp_path_factory.mktemp(family)))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.target)
+def test_target_equals_instruction(
+    rule: Rule, probe_of: Callable[[str], Probe], level: int, ledger: Callable[..., None]
+) -> None:
+    probe = probe_of(rule.family)
+    if rule.instruction not in probe.instructions():
+        needs(f"{rule.instruction} of the CPU", found=False, reason=probe.version)
+    count, wrong = 0, 0
+    shown: list[str] = []
+    for cases in cases_of(rule, level):
+        expected, flags = probe.run(rule, cases)
+        observed = results_of(rule, cases)
+        count += cases.count
+        wrong += int((observed != expected).sum())
+        shown += differences(rule, cases, observed, expected)
+        if rule.flag:
+            assert (flags_of(rule, cases) == flags).all(), "events are not the saturation flag"
+    ledger(rule.target, probe.peer, count, wrong, version=probe.version)
+    assert not shown, "\n".join(shown[:3])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_golden_files_hold_what_the_probes_give(
+    family: str, probe_of: Callable[[str], Probe]
+) -> None:
+    """Regenerated, every stored array has the same type, shape and bytes."""
+    probe = probe_of(family)
+    for rule in rules_of(family):
+        if rule.instruction not in probe.instructions():
+            needs(f"{rule.instruction} of the CPU", found=False, reason=probe.version)
+    now = made(family, probe)
+    with np.load(file_of(family), allow_pickle=False) as stored:
+        assert set(stored.files) == set(now)
+        for name, array in now.items():
+            assert stored[name].dtype == array.dtype, name
+            assert stored[name].shape == array.shape, name
+            assert stored[name].tobytes() == array.tobytes(), name
+
+
+def test_probe_refuses_what_it_cannot_run(probe_of: Callable[[str], Probe]) -> None:
+    """Columns come in blocks of 64; rules that do not accumulate take one group."""
+    probe = probe_of("x86")
+    for arguments in (("pmulhw", "1", "63", "1"), ("pmulhw", "1", "64", "2"), ("no", "1", "64", "1")):
+        done = subprocess.run([*probe.command, *arguments], capture_output=True, check=False)
+        assert done.returncode == 2, arguments
+
+
+def test_x86_conversion_beyond_the_range(probe_of: Callable[[str], Probe]) -> None:
+    """Where CVTPS2DQ departs from saturation: any overflow gives -2**31; recorded as a pitfall."""
+    probe = probe_of("x86")
+    rule = next(rule for rule in RULES if rule.target == "x86-cvtps2dq")
+    if rule.instruction not in probe.instructions():
+        needs(f"{rule.instruction} of the CPU", found=False, reason=probe.version)
+    a = np.array([[1], [-1], [3], [-3]], dtype="i4")
+    b = np.full((1, 64), 30, dtype="i4")
+    assert probe.run(rule, Cases(a, b + 1))[0][:, 0].tolist() == [-(2**31)] * 4
+    assert probe.run(rule, Cases(a, b))[0][:, 0].tolist() == [2**30, -(2**30), -(2**31), -(2**31)]
