@@ -41,15 +41,19 @@ def _target(
     )
 
 
+def _average(rounding: Rounding, bits: int, *, signed: bool = True) -> Datapath:
+    half = Narrow(shift=1, rounding=rounding, bits=bits, signed=signed)
+    return Datapath(reduce=(Accumulate(start="bias"), half))
+
+
 def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
     """The instructions that round, for one element width and rounding mode."""
     rounding = VXRM[mode]
     lane, wide = IntegerRange.of_bits(bits), IntegerRange.of_bits(2 * bits)
     unsigned = IntegerRange.of_bits(bits, signed=False)
     unsigned_wide = IntegerRange.of_bits(min(2 * bits, 63), signed=False)  # int64 holds no more
-    average = Datapath(
-        reduce=(Accumulate(start="bias"), Narrow(shift=1, rounding=rounding, bits=bits))
-    )
+    average = _average(rounding, bits)
+    unsigned_average = _average(rounding, bits, signed=False)
     by, by_wide = f"{_SHIFT}, s in 0..{bits - 1}", f"{_SHIFT}, s in 0..{2 * bits - 1}"
     return (
         replace(
@@ -71,6 +75,16 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
             _target(f"vasub-{mode}", "(bias - a) / 2, rounded", average, lane, MINUS_ONE, bits),
             bias=lane,
             pitfalls=("May wrap under rnu and rne",),
+        ),
+        *(
+            replace(
+                _target(f"{name}-{mode}", title, unsigned_average, unsigned, sign, bits),
+                bias=unsigned,
+            )
+            for name, title, sign in (
+                ("vaaddu", "(bias + a) / 2, rounded, unsigned", ONE),
+                ("vasubu", "(bias - a) / 2, rounded, low bits", MINUS_ONE),
+            )
         ),
         replace(
             _target(
@@ -126,7 +140,7 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
 
 def _plain(bits: int) -> tuple[Target, ...]:
     """The instructions that do not round."""
-    lane, half = IntegerRange.of_bits(bits), IntegerRange.of_bits(bits // 2)
+    lane = IntegerRange.of_bits(bits)
     saturating = Datapath(reduce=(Accumulate(bits, SATURATE, start="bias"),))
     found = tuple(
         replace(_target(name, title, saturating, lane, sign, bits), bias=lane)
@@ -135,11 +149,16 @@ def _plain(bits: int) -> tuple[Target, ...]:
             ("vssub", "bias minus a, saturating", MINUS_ONE),
         )
     )
-    if bits == 8:
-        return found
-    wrapping = Datapath(reduce=(Accumulate(bits, WRAP, start="bias"),))
-    widening = _target("vwmacc", "bias + product, wraps", wrapping, half, half, bits, None)
-    return (*found, replace(widening, bias=lane, pitfalls=("No saturating dot product exists",)))
+    wrapping = Datapath(reduce=(Accumulate(2 * bits, WRAP, start="bias"),))
+    widening = _target("vwmacc", "bias + product, wraps", wrapping, lane, lane, 2 * bits, None)
+    return (
+        *found,
+        replace(
+            widening,
+            bias=IntegerRange.of_bits(2 * bits),
+            pitfalls=("No saturating dot product exists",),
+        ),
+    )
 
 
 TARGETS = tuple(

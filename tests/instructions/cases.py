@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
-
 from instructions.rules import Rule
 
 __all__ = ["Cases", "cases_of"]
@@ -63,7 +62,9 @@ def cases_of(rule: Rule, level: int) -> Iterator[Cases]:
     elif rule.kind == "float":
         second = _scales(n, rng)
     else:
-        first = _short(m, rng) if rule.amount == "power" else _numbers(a, m, rng, _shift_edges(a, out))
+        first = (
+            _short(m, rng) if rule.amount == "power" else _numbers(a, m, rng, _shift_edges(a, out))
+        )
         second = _amounts(rule, n, rng)
     yield Cases(first[:, None], second[None, :])
 
@@ -96,7 +97,9 @@ def _numbers(
     """All numbers of a type where they are so few, else corners, edges, and random ones."""
     low, high = _limits(dtype)
     if high - low < count:
-        return np.resize(np.arange(low, high + 1), -(-(high - low + 1) // BLOCK) * BLOCK).astype(dtype)
+        return np.resize(np.arange(low, high + 1), -(-(high - low + 1) // BLOCK) * BLOCK).astype(
+            dtype
+        )
     half = 1 << (_bits(dtype) // 2)
     quarter = (high + 1) // 2
     first = [low, high, 0, 1, -1, low + 1, high - 1, quarter, -quarter, quarter + 1, half, -half]
@@ -180,7 +183,9 @@ def _amounts(rule: Rule, count: int, rng: np.random.Generator) -> np.ndarray:
 def _scales(count: int, rng: np.random.Generator) -> np.ndarray:
     """Factors below 1, powers of two among them."""
     exact = np.exp2(-1.0 - np.arange(count // 4) % 40)
-    any_ = rng.uniform(0.5, 1.0, count - len(exact)) * np.exp2(-rng.integers(0, 33, count - len(exact)))
+    any_ = rng.uniform(0.5, 1.0, count - len(exact)) * np.exp2(
+        -rng.integers(0, 33, count - len(exact))
+    )
     return np.concatenate([exact, any_]).astype("f4")
 
 
@@ -189,7 +194,6 @@ def _products(rule: Rule, m: int, n: int, groups: int, rng: np.random.Generator)
     a, b, out = (np.dtype(name) for name in (rule.a, rule.b, rule.out))
     k = groups * rule.group
     first, second = _mixed(a, (m, k), rng), _mixed(b, (k, n), rng)
-    second = np.maximum(second, max(rule.b_low, _limits(b)[0]), dtype=b)
     if not rule.accumulates:
         return Cases(first, second)
     if rule.probe:

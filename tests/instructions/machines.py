@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from ledger import needs
-
 from instructions.cases import BLOCK, Cases
 from instructions.rules import Rule
+from ledger import needs
 
 __all__ = ["Probe", "build"]
 

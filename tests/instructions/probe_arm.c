@@ -59,7 +59,6 @@ WIDENING(smlal, vmlal, 8, 16, 8)
 WIDENING(smlal, vmlal, 16, 32, 4)
 WIDENING(smlal, vmlal, 32, 64, 2)
 WIDENING(sqdmlal, vqdmlal, 16, 32, 4)
-WIDENING(sqdmlal, vqdmlal, 32, 64, 2)
 
 #define LANEWISE(NAME, OP, FIRST, SECOND, BITS, LANES)                                             \
     RULE(NAME##_##BITS, s##BITS, int##BITS##x##LANES##_t, LANES, INT(BITS), INT(BITS),             \
@@ -186,7 +185,6 @@ static const struct rule rules[] = {
     ROW(smlal_32, 2, 2, 4, 1, always),
     ROW(smlal_64, 4, 4, 8, 1, always),
     ROW(sqdmlal_32, 2, 2, 4, 1, always),
-    ROW(sqdmlal_64, 4, 4, 8, 1, always),
     ALL(ROWS_LANEWISE)
     ROW(sdot, 4, 4, 4, 1, dotprod),
     ROW(udot, 4, 4, 4, 1, dotprod),

@@ -41,8 +41,6 @@ class Rule:
         "power": of two, positive is left.
     probe : str
         The probe's name for it, where that is not the target's.
-    b_low : int
-        The smallest b, where the target does not take all of the type.
     """
 
     target: str
@@ -55,7 +53,6 @@ class Rule:
     flag: bool = False
     amount: Amount = "signed byte"
     probe: str = ""
-    b_low: int = -(2**63)
 
     @property
     def family(self) -> str:
@@ -73,7 +70,7 @@ class Rule:
         return replace(self, target="", probe="", flag=False)
 
     def left_shifts(self, b: np.ndarray) -> np.ndarray:
-        """What amounts say: shifts to the left; beyond any effect, as of the last with an effect."""
+        """What amounts say, as shifts to the left; those beyond any effect are clipped."""
         wide = b.astype(np.int64)
         if self.amount == "signed byte":
             shifts = wide.astype(np.int8).astype(np.int64)
@@ -141,10 +138,8 @@ def _arm() -> list[Rule]:
         add(f"sqrdmulh-{bits}", "product", lane, lane, lane, flag=True)
         add(f"sqdmulh-{bits}", "product", lane, lane, lane, flag=True)
         add(f"sqrdmlah-{bits}", "product", lane, lane, lane, accumulates=True, flag=True)
-        wide = f"i{2 * size}"
-        low = -(2**31) + 1 if size == 4 else -(2**63)  # MIN * MIN doubled leaves int64
-        more = {"accumulates": True, "flag": True, "b_low": low}
-        add(f"sqdmlal-{2 * bits}", "product", lane, lane, wide, **more)
+        if size == 2:  # the 64-bit form's doubled MIN * MIN leaves int64: it is no target
+            add("sqdmlal-32", "product", lane, lane, "i4", accumulates=True, flag=True)
     for size in (1, 2, 4):
         lane, wide, bits = f"i{size}", f"i{2 * size}", 8 * size
         add(f"smlal-{2 * bits}", "product", lane, lane, wide, accumulates=True)

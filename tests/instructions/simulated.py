@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-
-import pyqsim as qs
-from pyqsim import targets
 from instructions.cases import BLOCK, Cases
 from instructions.rules import Rule
+from instructions.unregistered import machine_of
+
+import pyqsim as qs
 
 __all__ = ["differences", "flags_of", "results_of"]
 
@@ -26,7 +26,7 @@ def flags_of(rule: Rule, cases: Cases) -> np.ndarray:
 
 
 def _call(rule: Rule, cases: Cases, *, events: bool) -> np.ndarray | qs.Events:
-    target = targets.get(rule.target)
+    target = machine_of(rule.target)
     datapath, n = target.datapath, cases.b.shape[1]
     ones = np.full((1, n), target.b.low)
     if rule.probe:  # a chain inside a runtime's kernel: what follows it is not the instructions'

@@ -1,20 +1,21 @@
-"""Each target of an instruction gives what the instruction itself gives, on a CPU or its emulation."""
+"""Each instruction's target gives what the instruction itself gives, on a CPU or emulated."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from instructions.cases import Cases, cases_of
-from instructions.make_golden import file_of, made
 from instructions.machines import Probe, build
+from instructions.make_golden import file_of, made
 from instructions.rules import FAMILIES, Rule, rules_of
 from instructions.simulated import differences, flags_of, results_of
 from ledger import needs
+
+import pyqsim as qs
 
 RULES = [rule for family in FAMILIES for rule in rules_of(family)]
 
@@ -42,7 +43,8 @@ def test_target_equals_instruction(
         shown += differences(rule, cases, observed, expected)
         if rule.flag:
             assert (flags_of(rule, cases) == flags).all(), "events are not the saturation flag"
-    ledger(rule.target, probe.peer, count, wrong, version=probe.version)
+    if rule.target in qs.targets.names():
+        ledger(rule.target, probe.peer, count, wrong, version=probe.version)
     assert not shown, "\n".join(shown[:3])
 
 
@@ -67,7 +69,11 @@ def test_golden_files_hold_what_the_probes_give(
 def test_probe_refuses_what_it_cannot_run(probe_of: Callable[[str], Probe]) -> None:
     """Columns come in blocks of 64; rules that do not accumulate take one group."""
     probe = probe_of("x86")
-    for arguments in (("pmulhw", "1", "63", "1"), ("pmulhw", "1", "64", "2"), ("no", "1", "64", "1")):
+    for arguments in (
+        ("pmulhw", "1", "63", "1"),
+        ("pmulhw", "1", "64", "2"),
+        ("no", "1", "64", "1"),
+    ):
         done = subprocess.run([*probe.command, *arguments], capture_output=True, check=False)
         assert done.returncode == 2, arguments
 
