@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pyqsim.calibration.fit import Integers, Reals
@@ -9,9 +11,8 @@ from pyqsim.calibration.ranks import PASSES, RankSearch
 
 __all__ = ["KMeans"]
 
-_UNIT_BITS = 60
+_DIGITS = 3
 _DIGIT_BITS = 30
-_DIGIT = (1 << _DIGIT_BITS) - 1
 _BLOCK = 1 << 20  # sums of so many digits are exact in a double
 
 
@@ -21,7 +22,7 @@ class KMeans:
     Lloyd's steps. Cluster i of L first has its centre at the number of rank
     ``floor((2i+1) * n / (2L))``; a number as near to two centres belongs to the lower one; a
     cluster without numbers keeps its centre. A mean is that of the numbers cut to multiples of
-    ``2**-60`` of the range, added exactly, divided and rounded once.
+    ``2**-90`` of the range, added exactly, divided and rounded once.
 
     Fed in chunks, the first six passes find the first centres, each further one is a step.
 
@@ -46,7 +47,7 @@ class KMeans:
         self.passes = PASSES + iterations + 1
         self.finished = False
         self._levels = levels
-        self._exponent = int(np.frexp(bound)[1]) + 1 - _UNIT_BITS
+        self._exponent = int(np.frexp(bound)[1]) + 1
         self._count = count
         self._elements = 0
         self._turn = 0
@@ -58,7 +59,8 @@ class KMeans:
     def _clear(self) -> None:
         """Nothing seen in this pass."""
         shape = (self._count, len(self._levels))
-        self._sizes, self._high, self._low = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+        self._sizes = np.zeros(shape, dtype=np.int64)
+        self._sums = np.zeros((_DIGITS, *shape), dtype=np.int64)
         self._below = np.full(self._middles.shape, -np.inf)
         self._above = np.full(self._middles.shape, np.inf)
 
@@ -77,18 +79,23 @@ class KMeans:
         """Count numbers, add them and keep those next to the borders."""
         middles, clusters = self._middles[row], len(self._levels)
         cluster = np.searchsorted(middles, numbers, side="left")
-        units = self._units(numbers)
         self._sizes[row] += np.bincount(cluster, minlength=clusters)
-        for digits, total in ((units >> _DIGIT_BITS, self._high), (units & _DIGIT, self._low)):
-            total[row] += np.bincount(cluster, digits, clusters).astype(np.int64)
+        for digits, sums in zip(self._digits(numbers), self._sums, strict=True):
+            sums[row] += np.bincount(cluster, digits, clusters).astype(np.int64)
         ascending = np.sort(numbers)
         ends = np.searchsorted(ascending, middles, side="right")
         padded = np.concatenate([[-np.inf], ascending, [np.inf]])
         self._below[row] = np.maximum(self._below[row], padded[ends])
         self._above[row] = np.minimum(self._above[row], padded[ends + 1])
 
-    def _units(self, numbers: Reals) -> Integers:
-        return np.asarray(np.ldexp(numbers, -self._exponent).astype(np.int64))
+    def _digits(self, numbers: Reals) -> Iterator[Reals]:
+        """Integers of 30 bits and the sign of the number, the highest first."""
+        rest = np.ldexp(numbers, -self._exponent)
+        for _ in range(_DIGITS):
+            rest = np.ldexp(rest, _DIGIT_BITS)
+            digits = np.trunc(rest)
+            rest = rest - digits
+            yield digits
 
     def end(self) -> None:
         """Close the pass."""
@@ -113,13 +120,17 @@ class KMeans:
         self._previous = self._sizes
         for place in np.argwhere(self._sizes > 0):
             row, cluster = place.tolist()
-            total = (int(self._high[row, cluster]) << _DIGIT_BITS) + int(self._low[row, cluster])
+            total = 0
+            for digit in self._sums[:, row, cluster].tolist():
+                total = (total << _DIGIT_BITS) + digit
             mean = total / int(self._sizes[row, cluster])
-            self._centres[row, cluster] = np.ldexp(mean, self._exponent)
+            self._centres[row, cluster] = np.ldexp(mean, self._exponent - _DIGITS * _DIGIT_BITS)
         self._move()
         self._clear()
 
     def _move(self) -> None:
+        """Borders of new centres, which ascend but for what was cut off tiny numbers."""
+        self._centres = np.maximum.accumulate(self._centres, axis=1)
         self._middles = (self._centres[:, 1:] + self._centres[:, :-1]) / 2
 
     def fit(self, rows: Reals) -> Reals:
@@ -132,20 +143,18 @@ class KMeans:
         self._centres = ascending[:, ranks]
         self._move()
         self._turn = PASSES
-        units = self._units(ascending)
         none = np.zeros((self._count, 1), dtype=np.int64)
-        high = np.hstack([none, np.cumsum(units >> _DIGIT_BITS, axis=1)])
-        low = np.hstack([none, np.cumsum(units & _DIGIT, axis=1)])
+        below = [
+            np.hstack([none, np.cumsum(digits.astype(np.int64), axis=1)])
+            for digits in self._digits(ascending)
+        ]
         padded = np.hstack([none - np.inf, ascending, none + np.inf])
         while not self.finished:
             for row in range(self._count):
                 ends = np.searchsorted(ascending[row], self._middles[row], side="right")
                 edges = np.concatenate([[0], ends, [self._elements]])
                 self._sizes[row] = np.diff(edges)
-                self._high[row], self._low[row] = (
-                    np.diff(high[row, edges]),
-                    np.diff(low[row, edges]),
-                )
+                self._sums[:, row] = [np.diff(sums[row, edges]) for sums in below]
                 self._below[row], self._above[row] = padded[row, ends], padded[row, ends + 1]
             self.end()
         return self.borders()

@@ -1,9 +1,12 @@
 """Codebook fit: clusters of sorted numbers, borders between the last and the first number."""
 
+from fractions import Fraction
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from pyqsim.calibration import quantize
+from pyqsim.calibration import Calibrator, quantize
 from pyqsim.calibration.codebook import fit_codebook
 from pyqsim.errors import ModeError, QuantizationError, ShapeError
 from pyqsim.formats import Codebook
@@ -128,3 +131,35 @@ def test_one_set_of_thresholds_a_tensor(options):
     assert q.codes.tolist() == ((x / scale)[..., None] > borders).sum(axis=-1).tolist()
     with pytest.raises(ModeError, match="a Codebook without thresholds"):
         quantize(x, q.format, method="k_means", **options)
+
+
+def exact_lloyd(numbers, levels):
+    """Borders by means of fractions, rounded once; clusters without numbers keep their centre."""
+    numbers, labels = sorted(numbers), None
+    centres = [numbers[(2 * i + 1) * len(numbers) // (2 * levels)] for i in range(levels)]
+    while True:
+        middles = [(a + b) / 2 for a, b in pairwise(centres)]
+        previous, labels = labels, [sum(m < v for m in middles) for v in numbers]
+        if labels == previous:
+            break
+        for i in set(labels):
+            own = [Fraction(v) for v, label in zip(numbers, labels, strict=True) if label == i]
+            centres[i] = float(sum(own) / len(own))
+    borders = []
+    for i, middle in enumerate(middles):
+        below = [v for v, label in zip(numbers, labels, strict=True) if label <= i]
+        above = [v for v, label in zip(numbers, labels, strict=True) if label > i]
+        borders.append((below[-1] + above[0]) / 2 if below and above else middle)
+    return np.maximum.accumulate(borders).tolist()
+
+
+@pytest.mark.parametrize("elements", [1, 2, 3, 4, 6, 9, 20])
+def test_few_numbers_bit_for_bit(elements):
+    """Means are exact: with few numbers a last bit decides which cluster owns one."""
+    rows = np.random.default_rng(elements).standard_t(2, (40, elements)) ** 3
+    scales, thresholds = fit_codebook(rows, SEVEN)
+    for row, scale, found in zip(rows, scales[0], thresholds.tolist(), strict=True):
+        assert found == exact_lloyd((row / scale).tolist(), 7)
+    calibrator = Calibrator(SEVEN, "k_means")
+    calibrator.fit(lambda: [rows[0, ::2], rows[0, 1::2]])
+    assert list(calibrator.format.thresholds) == thresholds[0].tolist()
