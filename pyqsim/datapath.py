@@ -278,7 +278,7 @@ def _steps(name: str, value: Any, allowed: tuple[type, ...]) -> tuple[Any, ...]:
     names = ", ".join(cls.__name__ for cls in allowed)
     if isinstance(value, allowed):
         return (value,)
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Iterable) or (isinstance(value, np.ndarray) and value.ndim == 0):
         raise DatapathError(f"{name}={value!r}, allowed: a sequence of {names}")
     steps = tuple(value)
     for step in steps:

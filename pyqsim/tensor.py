@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.checks import integer_array
+from pyqsim.checks import array_of, integer_array
 from pyqsim.errors import CodeError, OperandError, ShapeError
 from pyqsim.formats.base import Format, check_format, first_place, scale_array
 
@@ -355,7 +355,7 @@ class QTensor:
 
 def _checked_codes(codes: npt.ArrayLike, fmt: Format) -> npt.NDArray[Any]:
     """Copy codes into the format's dtype, or say which one is out of range."""
-    array = np.asarray(codes)
+    array = array_of("QTensor", "codes", codes)
     if array.dtype.kind not in "iu":
         raise OperandError(f"codes: dtype={array.dtype}, allowed: integers")
     bad = np.asarray((array < fmt.code_min) | (array > fmt.code_max))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import numpy.typing as npt
 
 from pyqsim.datapath import Clamp, Lookup, Table
@@ -71,7 +70,7 @@ def lookup(x: QTensor, table: npt.ArrayLike, encoding: Encoding) -> QTensor:
     """
     check_tensor("x", x)
     check_encoding(encoding)
-    step = Lookup(Table(np.asarray(table)))
+    step = Lookup(Table(table))
     if step.table.values.shape != (1 << x.format.code_bits,):
         raise ShapeError(
             f"table: shape={step.table.values.shape}, allowed: ({1 << x.format.code_bits},), one "

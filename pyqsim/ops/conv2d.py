@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.checks import integer_array
+from pyqsim.checks import array_of, integer_array
 from pyqsim.datapath import Datapath, OutputStep, Table, Thresholds, is_nest, nest_order
 from pyqsim.errors import CodeError, OperandError, OverflowTrap, ShapeError
 from pyqsim.events import Events
@@ -178,7 +178,7 @@ def _columns_of_data(value: Any, columns: slice, n: int) -> Any:
         return value.columns(columns, n)
     if value is None or isinstance(value, (bool, int)):
         return value
-    return columns_of(np.asarray(value), columns, n)
+    return columns_of(array_of("conv2d", "data", value), columns, n)
 
 
 def _run_groups(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pyqsim.checks import check_int
 from pyqsim.datapath import Narrow, Stage
+from pyqsim.errors import DatapathError
 from pyqsim.modes import FLOOR, HALF_AWAY, SATURATE
 from pyqsim.parameters import FixedPointFactor, PowerOfTwoFactor
 from pyqsim.requantize.base import SchemeBase
@@ -156,8 +157,8 @@ class NvdlaOutput(SchemeBase):
     result_bits: int = 8
 
     def __post_init__(self) -> None:
-        if self.result_bits not in (8, 16):
-            raise refuse("NvdlaOutput", float(self.result_bits), "result_bits 8 or 16")
+        if check_int("NvdlaOutput", "result_bits", self.result_bits, 8, 16) not in (8, 16):
+            raise DatapathError(f"NvdlaOutput: result_bits={self.result_bits}, allowed: 8 or 16")
 
     @property
     def input_bits(self) -> int:

@@ -48,7 +48,7 @@ def get(name: str) -> Target:
     >>> get("x86-vpdpbusds").datapath.reduce[0].group
     4
     """
-    if name not in _TARGETS:
+    if not isinstance(name, str) or name not in _TARGETS:
         words = [word for word in str(name).lower().replace("_", "-").split("-") if word]
         near = [known for known in _TARGETS if any(word in known for word in words)]
         raise ModeError(f"target={name!r}, allowed: {', '.join(near or _TARGETS)}")

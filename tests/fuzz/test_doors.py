@@ -138,6 +138,23 @@ DOORS: dict[str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = 
     ),
     "FloatScale.encode": (qs.requantize.FloatScale().encode, ("real_scale",), ()),
     "ShiftOnly": (qs.requantize.ShiftOnly, ("rounding",), ()),
+    "FixedPointFactor": (
+        qs.requantize.FixedPointFactor, ("multiplier", "right_shift"), ("offset",),
+    ),
+    "DoubleFactor": (qs.requantize.DoubleFactor, ("scale",), ()),
+    "DoubleScale.encode": (qs.requantize.DoubleScale().encode, ("real_scale",), ()),
+    "NvdlaOutput": (qs.requantize.NvdlaOutput, (), ("result_bits",)),
+    "FixedPoint": (
+        qs.requantize.FixedPoint, (), tuple(qs.requantize.FixedPoint.__dataclass_fields__),
+    ),
+    "EthosU": (qs.requantize.EthosU, (), tuple(qs.requantize.EthosU.__dataclass_fields__)),
+    "ApFixed": (
+        qs.requantize.ApFixed, ("width",),
+        ("quantization", "overflow", "saturated_bits", "signed"),
+    ),
+    "targets.get": (qs.targets.get, ("name",), ()),
+    "average_pool2d": (qs.ops.average_pool2d, ("x", "size"), ()),
+    "add": (qs.ops.add, ("x", "y", "encoding"), ("left_shift",)),
     "linear": (qs.ops.linear, ("x", "weight", "datapath"), ("encoding", "bias", "threads")),
     "conv2d": (
         qs.ops.conv2d, ("x", "weight", "datapath"),
