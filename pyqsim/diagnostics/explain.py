@@ -168,7 +168,7 @@ class Explanation:
 
     def _title(self) -> str:
         result = "no result: trapped" if self.values is None else " ".join(map(str, self.values))
-        events = f"{self.overflows} overflows"
+        events = f"{self.overflows} overflow{'' if self.overflows == 1 else 's'}"
         if self.first is not None:
             events += f", the first in step {self.first[0]} at k={self.first[3]}"
         return f"output ({self.m}, {self.n}) = {result}; {events}"
@@ -235,7 +235,7 @@ def explain(
     >>> import pyqsim as qs
     >>> dp = qs.Datapath(reduce=(qs.Accumulate(group=2), qs.Narrow(shift=1), qs.Accumulate(4)))
     >>> print(qs.explain([[3, 2, 7, 6]], [[1]] * 4, dp, 0, 0))
-    output (0, 0) = -8; 1 overflows, the first in step 2 at k=3
+    output (0, 0) = -8; 1 overflow, the first in step 2 at k=3
     <BLANKLINE>
     step  what        k  factors  before  in  seen  after
     ----  ----------  -  -------  ------  --  ----  -----

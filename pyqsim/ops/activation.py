@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
+from pyqsim.checks import array_of
 from pyqsim.datapath import Clamp, Lookup, Table
 from pyqsim.errors import CodeError, OperandError, ShapeError
 from pyqsim.execution import output_of_array
@@ -70,7 +71,7 @@ def lookup(x: QTensor, table: npt.ArrayLike, encoding: Encoding) -> QTensor:
     """
     check_tensor("x", x)
     check_encoding(encoding)
-    step = Lookup(Table(table))
+    step = Lookup(Table(array_of("lookup", "table", table)))
     if step.table.values.shape != (1 << x.format.code_bits,):
         raise ShapeError(
             f"table: shape={step.table.values.shape}, allowed: ({1 << x.format.code_bits},), one "
