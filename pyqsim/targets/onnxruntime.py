@@ -50,6 +50,8 @@ TARGETS = (
         notes="VPMADDUBSW, VPMADDWD with ones, VPADDD; wrong only where |u0*s0 + u1*s1| > 32767",
         pitfalls=(
             "Cannot be seen on a CPU with VNNI",
+            "ConvInteger, and QLinearConv with as many groups as input and output channels, are "
+            "exact here too; other convolutions pair in the order kh, kw, c",
             "Safe with 7-bit weights (reduce_range); u8u8 and s8s8 kernels widen and are exact",
         ),
     ),

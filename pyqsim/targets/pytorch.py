@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pyqsim.datapath import Accumulate
+from pyqsim.datapath import Accumulate, CorrectZeroPoints, Datapath, Multiply
 from pyqsim.modes import SATURATE
 from pyqsim.requantize import FloatScale
-from pyqsim.targets.common import CODES_U8, S8, U8, layer
+from pyqsim.targets.common import CODES_U8, S8, U8, layer, quantized
 from pyqsim.targets.target import Target
 
 __all__ = ["TARGETS"]
@@ -41,9 +41,51 @@ TARGETS = (
             group="",
             title=f"quantized::linear and conv, engine {engine}",
             source="pytorch 2.13.0",
-            pitfalls=_PITFALLS,
+            pitfalls=pitfalls,
         )
-        for engine in ("x86", "onednn", "qnnpack")
+        for engine, pitfalls in (
+            ("x86", (*_PITFALLS, "Convolutions are oneDNN's on a CPU with VNNI: see torch-onednn")),
+            (
+                "onednn",
+                (
+                    *_PITFALLS,
+                    "The output's zero point is added before rounding: an odd one moves ties. This "
+                    "target adds it after; it was compared at even zero points",
+                    "One scale after the other is multiplied in float32; compared at powers of two",
+                ),
+            ),
+            ("qnnpack", _PITFALLS),
+        )
+    ),
+    *(
+        replace(
+            _FBGEMM,
+            name=f"torch-{engine}-avx2",
+            group="",
+            title=f"engine {engine} on a CPU without VNNI: pairs saturate at 16 bits",
+            datapath=Datapath(
+                product=Multiply("fold"),
+                reduce=(Accumulate(16, SATURATE, group=2), Accumulate(32)),
+                output=(CorrectZeroPoints(32), *quantized(FloatScale(), CODES_U8)),
+            ),
+            zero_points="raw codes are multiplied; corrections from the sums of a and b follow",
+            source="pytorch 2.13.0 under qemu-x86_64 -cpu Haswell",
+            confidence="documented",
+            pitfalls=(*_PITFALLS, *pitfalls),
+        )
+        for engine, pitfalls in (
+            ("fbgemm", ("Depthwise kernels saturate too, in pairs along kh, kw",)),
+            ("x86", ("What fbgemm does; qnnpack stays exact",)),
+            (
+                "onednn",
+                (
+                    "Convolutions fill the channels of every tap to a multiple of 4 with zeros: "
+                    "order=('kh', 'kw', ('c', 4), 'c'); with one channel a group nothing saturates",
+                    "Dense layers with K beyond 256 may sum in blocks that are unidentified: some "
+                    "differ; compared up to 256",
+                ),
+            ),
+        )
     ),
     replace(
         _FBGEMM,

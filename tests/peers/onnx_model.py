@@ -82,8 +82,27 @@ def _conv_attributes(layer: Layer) -> dict[str, Any]:
         "strides": list(layer.stride),
         "dilations": list(layer.dilation),
         "group": layer.x.codes.shape[3] if layer.kind == "depthwise" else layer.groups,
-        "auto_pad": "SAME_UPPER" if layer.padding == "same" else "VALID",
+        "pads": _pads(layer),
     }
+
+
+def _pads(layer: Layer) -> list[int]:
+    """[top, left, bottom, right]; "same" as TFLite has it, written out: auto_pad lacks dilation."""
+    if layer.padding == "valid":
+        return [0] * 4
+    before, after = [], []
+    sizes = zip(
+        layer.x.codes.shape[1:3],
+        layer.weight.codes.shape[:2],
+        layer.stride,
+        layer.dilation,
+        strict=True,
+    )
+    for length, taps, stride, dilation in sizes:
+        total = (-(-length // stride) - 1) * stride + (taps - 1) * dilation + 1 - length
+        before.append(max(total, 0) // 2)
+        after.append(max(total, 0) - before[-1])
+    return before + after
 
 
 def _nhwc(operator: str, inputs: list[str], attributes: dict[str, Any]) -> list[Any]:
