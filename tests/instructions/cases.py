@@ -18,7 +18,7 @@ BLOCK = 64
 _SIZES = {
     "product": ((32, 64), (32, 4096), (160, 65536)),
     "sum": ((32, 64), (32, 4096), (160, 65536)),
-    "shift": ((64, 64), (544, 256), (65536, 256)),
+    "shift": ((192, 64), (544, 256), (65536, 256)),
     "unary": ((1, 2048), (1, 131072), (1, 10_485_760)),
     "float": ((32, 64), (512, 256), (40960, 256)),
 }
@@ -194,6 +194,8 @@ def _products(rule: Rule, m: int, n: int, groups: int, rng: np.random.Generator)
     a, b, out = (np.dtype(name) for name in (rule.a, rule.b, rule.out))
     k = groups * rule.group
     first, second = _mixed(a, (m, k), rng), _mixed(b, (k, n), rng)
+    first[0], second[:, 0] = _limits(a)[0], _limits(b)[0]  # only together do they wrap VPMADDWD
+    first[1], second[:, 1] = _limits(a)[1], _limits(b)[1]
     if not rule.accumulates:
         return Cases(first, second)
     if rule.probe:
