@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pyqsim.requantize import DoubleRounding, DoubleScale, SingleRounding
-from pyqsim.targets.common import CODES_S8, S8, layer
+from pyqsim.datapath import Accumulate, AddBias, AddZeroPoint, Clamp, Datapath, Requantize
+from pyqsim.requantize import DoubleRounding, DoubleScale, ReducedMultiplier, SingleRounding
+from pyqsim.targets.common import CODES_S8, S8, S16, layer
 from pyqsim.targets.target import Target
 
 __all__ = ["TARGETS", "ZERO_POINTS"]
@@ -79,6 +80,26 @@ TARGETS = (
             "TFLite Micro's fully connected rounds twice",
             "A scaled sum beyond int32 is undefined in C",
         ),
+    ),
+    replace(
+        _CONV,
+        name="tflite-16x8",
+        group="",
+        title="TFLite Micro, int16 activations and int8 weights, conv: a 16-bit multiplier",
+        datapath=Datapath(
+            reduce=(Accumulate(64),),
+            output=(
+                AddBias(64),
+                Requantize(ReducedMultiplier()),
+                AddZeroPoint(),
+                Clamp(-32768, 32767),
+            ),
+        ),
+        a=S16,
+        zero_points="none: 0 by convention",
+        source="tensorflow/tflite-micro@90b983c, MultiplyByQuantizedMultiplier for int64",
+        notes="The bias is int64",
+        pitfalls=("Sums of 2**47 and more are outside the arithmetic's domain",),
     ),
     replace(
         _CONV,
