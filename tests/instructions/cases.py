@@ -16,8 +16,8 @@ BLOCK = 64
 
 #: Sizes (M, N) by kind, for the golden files (0), the default run (1) and the long one (2).
 _SIZES = {
-    "product": ((32, 64), (32, 4096), (160, 65536)),
-    "sum": ((32, 64), (32, 4096), (160, 65536)),
+    "product": ((32, 64), (32, 4096), (224, 65536)),
+    "sum": ((32, 64), (32, 4096), (224, 65536)),
     "shift": ((192, 64), (544, 256), (65536, 256)),
     "unary": ((1, 2048), (1, 131072), (1, 10_485_760)),
     "float": ((32, 64), (512, 256), (40960, 256)),
@@ -52,6 +52,8 @@ def cases_of(rule: Rule, level: int) -> Iterator[Cases]:
         return
     m, n = _SIZES[rule.kind][level]
     a, b, out = (np.dtype(name) for name in (rule.a, rule.b, rule.out))
+    if level and rule.kind in ("product", "sum") and a.itemsize == 1:
+        m = 256  # every pair
     first = np.ones(1, a) if rule.kind == "unary" else _numbers(a, m, rng)
     if rule.kind == "product":
         second = _numbers(b, n, rng, _ties(first, b))
