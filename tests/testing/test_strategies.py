@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
+from random import Random
 from statistics import mean
 
 import numpy as np
@@ -183,13 +184,23 @@ def test_corners_are_all_reached():
     } - seen == set()  # fmt: skip
 
 
+def smallest_overflow(strategy, seed):
+    return find(strategy, overflows, settings=settings(database=None), random=Random(seed))
+
+
 def test_counterexamples_are_small():
-    """The first saturation of a 16-bit sum of int8 products: one output, two or three terms."""
+    """The first saturation of a 16-bit sum of int8 products: one output, two or three terms.
+
+    Not always: fewer terms need larger weights at the same time, and Hypothesis may stay at the
+    lengths that are drawn to be deep.
+    """
     machine = qs.Datapath(reduce=(qs.Accumulate(16, "saturate"),))
-    found = find(layers(machine, a="int8", b="int8"), overflows, settings=settings(database=None))
-    assert found.sizes[:2] == (1, 1)
-    assert found.sizes[2] <= 5
-    found = find(layers(), overflows, settings=settings(database=None))
+    found = [smallest_overflow(layers(machine, a="int8", b="int8"), seed) for seed in range(6)]
+    assert {layer.sizes[:2] for layer in found} == {(1, 1)}
+    lengths = sorted(layer.sizes[2] for layer in found)
+    assert lengths[len(lengths) // 2] <= 3
+    assert lengths[-1] <= 11
+    found = smallest_overflow(layers(), 0)
     assert found.sizes[:2] == (1, 1)
     assert len(found.datapath.reduce) == 1
     assert found.datapath.output == ()
