@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -139,6 +139,11 @@ def _whole_domain(first: Target, second: Target) -> tuple[Probe, ...]:
         return ()
     if (a.high - a.low + 1) * (b.high - b.low + 1) > 2**17:
         return ()
+    return _domain(a, b)
+
+
+@lru_cache(maxsize=64)
+def _domain(a: IntegerRange, b: IntegerRange) -> tuple[Probe, ...]:
     rows = np.arange(a.low, a.high + 1, dtype=np.int64)[:, None]
     columns = np.arange(b.low, b.high + 1, dtype=np.int64)[None, :]
     scales = [(1.0, 1.0, 2.0**e) for e in _EXPONENTS]
@@ -218,7 +223,13 @@ def _answered(
         yield from zip(all_probes(), answers(first), answers(second), strict=True)
     else:
         for probe in probes:
-            yield probe, probe.answer(first), probe.answer(second)
+            yield probe, _answer(probe, first), _answer(probe, second)
+
+
+@lru_cache(maxsize=4_000)
+def _answer(probe: Probe, target: Target) -> Answer:
+    """Pairs of one domain meet the same probes again and again."""
+    return probe.answer(target)
 
 
 def _witness(probe: Probe, m: int, n: int, targets: Sequence[Target]) -> Witness:

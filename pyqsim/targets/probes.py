@@ -82,15 +82,19 @@ class Probe:
         """Run a target on those rows and columns that its ranges hold."""
         rows = _inside(self.rows, target.a).all(axis=1)
         columns = _inside(self.columns, target.b).all(axis=0)
-        values = np.zeros(self.size.shape, dtype=np.int64)
-        known = np.zeros(self.size.shape, dtype=bool)
-        if rows.any() and columns.any():
-            try:
-                result = self.layer(rows, columns).run(target)
-            except PyqsimError:
-                return Answer(values, known)
-            block = np.ix_(rows, columns)
-            values[block], known[block] = result, True
+        shape = self.size.shape
+        nothing = Answer(
+            np.broadcast_to(np.int64(0), shape), np.broadcast_to(np.bool_(False), shape)
+        )
+        if not rows.any() or not columns.any():
+            return nothing
+        try:
+            result = self.layer(rows, columns).run(target)
+        except PyqsimError:
+            return nothing
+        values, known = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
+        block = np.ix_(rows, columns)
+        values[block], known[block] = result, True
         return Answer(values, known)
 
 
@@ -99,9 +103,9 @@ def _inside(values: Ints, limits: IntegerRange) -> npt.NDArray[np.bool_]:
 
 
 def _edges() -> Ints:
-    """Every number up to 300, and the neighbours of every power of two up to 2**40."""
-    small = set(range(-300, 301))
-    powers = {sign * 2**e + d for e in range(8, 41) for sign in (1, -1) for d in (-1, 0, 1)}
+    """Every number up to 40, and the neighbours of every power of two up to 2**40."""
+    small = set(range(-40, 41))
+    powers = {sign * 2**e + d for e in range(5, 41) for sign in (1, -1) for d in (-1, 0, 1)}
     return np.array(sorted(small | powers, key=lambda v: (abs(v), v < 0)), dtype=np.int64)
 
 
