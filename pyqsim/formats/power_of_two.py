@@ -52,7 +52,10 @@ class PowerOfTwo(Format):
     * ``deepshift_q``, ``deepshift_ps``: mostafaelhoushi/DeepShift. The program rounds
       ``log(x) / log(2)`` HALF_EVEN in float32, which errs within a few ulp of sqrt(2) * 2**e,
       and its Q variant keeps a weight of exactly 0, which no code of its own stands for. Its
-      scale is 1.
+      scale is 1. Its kernel shifts int32 words right and loses their low bits:
+      ``Datapath(Shift(drop=fmt.frac_bits), (Accumulate(32),), (AddBias(32),))``. Its activations of
+      i + f bits are ``Affine(i + f)`` at scale ``2**-f``, rounded by FLOOR and clamped to
+      ``-2**(i-1) * 2**f..(2**(i-1) - 1) * 2**f``, which leaves out the values above.
     * ``inq``: Incremental Network Quantization (Zhou et al., ICLR 2017), at scale ``2**n1`` with
       ``n1 = floor(log2(4 * max / 3))``, which `pyqsim.calibration` fits. The official C++ has
       HALF_TOWARD_ZERO, Mxbonn/INQ-pytorch HALF_AWAY. The paper's text spends a bit on zero; the
