@@ -48,6 +48,8 @@ small and name its likely cause.
               scale, out_zero_point (pyqsim.testing.conformance.CFunction has the table)
 --program     reads a line a call on stdin:   NUMBER m=2 n=1 k=2 a=1,-2,3,4 b=5,6 [bias=7]
               and answers a line on stdout:   NUMBER y,y
+--target      draws what the target states: operands, bias, shifts, K; a zero point only where an
+              operand is given as a format: --a "Affine(8)"
 --vectors     outputs that were recorded for the calls of `pyqsim vectors`
 
 exit status: 0 every output is the machine's, 1 some are not, 2 the kernel gave no numbers
@@ -105,8 +107,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _live(options: argparse.Namespace) -> Report:
-    datapath, a, b, k = machine(options)
-    plan = Plan(datapath, a, b, options.level, options.seed, k)
+    given = machine(options)
+    plan = Plan(
+        given.datapath, given.a, given.b, options.level, options.seed, given.k, given.ranges
+    )
     report = conform(_kernel(options), plan, _progress())
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
@@ -174,6 +178,7 @@ def _as_json(report: Report) -> dict[str, Any]:
                 "name": section.name,
                 "calls": section.calls,
                 "outputs": section.outputs,
+                "refused": section.refused,
                 "different": section.different,
             }
             for section in report.sections

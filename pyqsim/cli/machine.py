@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from pyqsim.datapath_json import from_json
 from pyqsim.errors import PyqsimError
 from pyqsim.formats import Format
 from pyqsim.targets import IntegerRange
-from pyqsim.testing.random_calls import OperandKind
+from pyqsim.testing.random_data import ANY_DATA, DataRanges
+from pyqsim.testing.random_operands import OperandKind
 
-__all__ = ["add_machine", "machine"]
+__all__ = ["Machine", "add_machine", "machine"]
 
 _DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
 _NODES = (
@@ -43,18 +45,30 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--b", metavar="KIND", help="weights, likewise")
 
 
-def machine(options: argparse.Namespace) -> tuple[Datapath, OperandKind, OperandKind, int | None]:
-    """Datapath, kinds of a and b, and the one K that it takes (None: any)."""
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """A datapath, what its operands and data are, and the one K that it takes (None: any)."""
+
+    datapath: Datapath
+    a: OperandKind
+    b: OperandKind
+    k: int | None = None
+    ranges: DataRanges = ANY_DATA
+
+
+def machine(options: argparse.Namespace) -> Machine:
+    """The machine that the options name."""
     if options.target is None and options.datapath is None:
         raise UsageError("--target or --datapath: missing, allowed: one of them")
     if options.target is not None:
         target = targets.get(options.target)
-        kinds = [_kind(target.a, options.a, "--a"), _kind(target.b, options.b, "--b")]
-        return target.datapath, kinds[0], kinds[1], target.k
+        a, b = _kind(target.a, options.a, "--a"), _kind(target.b, options.b, "--b")
+        ranges = DataRanges(target.bias, target.shifts)
+        return Machine(target.datapath, a, b, target.k, ranges)
     datapath = _value("--datapath", options.datapath)
     if not isinstance(datapath, Datapath):
         raise UsageError(f"--datapath {options.datapath}: {datapath!r}, allowed: a Datapath")
-    return datapath, _kind(None, options.a, "--a"), _kind(None, options.b, "--b"), None
+    return Machine(datapath, _kind(None, options.a, "--a"), _kind(None, options.b, "--b"))
 
 
 def _kind(limits: IntegerRange | None, given: str | None, name: str) -> OperandKind:

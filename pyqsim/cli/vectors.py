@@ -63,11 +63,11 @@ def run(options: argparse.Namespace) -> int:
         if not problems:
             print(f"{options.folder}: every file is as described, every output as computed")
         return 1 if problems else 0
-    datapath, a, b, k = machine(options)
-    m, n, given_k = options.sizes
+    given = machine(options)
+    m, n, k = options.sizes
     recipe = vectors.Recipe(
-        datapath, a, b, (m, n, given_k if k is None else k), options.calls, options.seed,
-        options.trace,
+        given.datapath, given.a, given.b, (m, n, k if given.k is None else given.k),
+        options.calls, options.seed, options.trace, given.ranges,
     )  # fmt: skip
     names = vectors.write(options.folder, vectors.make(recipe), options.formats)
     print(f"{options.folder}: {len(names)} files, {options.calls} calls of {m} x {n} outputs")

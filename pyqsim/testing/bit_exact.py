@@ -12,7 +12,7 @@ from pyqsim.formats import Affine, Format
 from pyqsim.testing.conformance.cases import Plan
 from pyqsim.testing.conformance.kernels import PythonKernel
 from pyqsim.testing.conformance.run import Report, Section, explain_failures
-from pyqsim.testing.random_calls import OperandKind
+from pyqsim.testing.random_operands import OperandKind
 
 __all__ = ["assert_bit_exact"]
 

@@ -141,6 +141,103 @@ def test_hex_lines(capsys, tmp_path):
     assert status == 0, out
 
 
+RSHRN_32 = """
+#include <stdint.h>
+#include <stddef.h>
+static int32_t narrowed(int64_t x, int32_t right, uint64_t nudge)
+{
+    uint64_t sum = (uint64_t)x + nudge;
+    uint64_t sign = x < 0 && !((sum ^ (uint64_t)x) >> 63) ? UINT64_MAX << (64 - right) : 0;
+    return (int32_t)(uint32_t)((sum >> right) | sign);
+}
+#define RSHRN(name, nudge) \\
+void name(size_t m, size_t n, const int64_t *a, const int8_t *b, const int8_t *shift, \\
+          int32_t *out) \\
+{ \\
+    (void)b; \\
+    for (size_t i = 0; i < m; i++) \\
+        for (size_t j = 0; j < n; j++) \\
+            out[i * n + j] = narrowed(a[i], -shift[j], nudge); \\
+}
+RSHRN(rshrn, (uint64_t)1 << (-shift[j] - 1))
+RSHRN(shrn, 0)
+void smlal(size_t m, size_t n, size_t k, const int32_t *a, const int32_t *b, const int64_t *bias,
+           int64_t *out)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            uint64_t sum = (uint64_t)bias[j];
+            for (size_t t = 0; t < k; t++)
+                sum += (uint64_t)((int64_t)a[i * k + t] * b[t * n + j]);
+            out[i * n + j] = (int64_t)sum;
+        }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def of_64_bits(tmp_path_factory):
+    """Two instructions of 64-bit operands and results, and one that forgets to round."""
+    folder = tmp_path_factory.mktemp("of_64_bits")
+    (folder / "wide.c").write_text(RSHRN_32)
+    words = ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]
+    subprocess.run([*words, folder / "wide.so", folder / "wide.c"], check=True)
+    return folder / "wide.so"
+
+
+def test_64_bit_operands_and_the_shifts_of_an_instruction(capsys, of_64_bits, tmp_path):
+    """arm-rshrn-32: the shift is an immediate of 1..32, so no call may have another."""
+    words = ["--target", "arm-rshrn-32", "--library", of_64_bits, "--declaration"]
+    declaration = (
+        "void {}(size_t m, size_t n, const int64_t *a, const int8_t *b, const int8_t *shift, "
+        "int32_t *out)"
+    )
+    report = ["--json", tmp_path / "r.json"]
+    status, out, _ = run(capsys, *words, declaration.format("rshrn"), *report)
+    assert status == 0, out
+    sections = json.loads((tmp_path / "r.json").read_text())["sections"]
+    assert sum(section["outputs"] for section in sections) > 4000
+    status, out, _ = run(capsys, *words, declaration.format("shrn"))
+    assert status == 1
+    assert "FLOOR instead of HALF_UP" in out
+
+
+def test_64_bit_results(capsys, of_64_bits):
+    words = ["--target", "arm-smlal-64", "--library", of_64_bits, "--declaration"]
+    status, out, _ = run(
+        capsys, *words,
+        "void smlal(size_t m, size_t n, size_t k, const int32_t *a, const int32_t *b, "
+        "const int64_t *bias, int64_t *out)",
+    )  # fmt: skip
+    assert status == 0, out
+
+
+@pytest.mark.parametrize("radix", [10, 16])
+def test_lines_of_64_bits(capsys, tmp_path, radix):
+    """Words of the answer are as wide as the machine's result."""
+    (tmp_path / "kernel.py").write_text(
+        "import sys\n"
+        "radix = int(sys.argv[1])\n"
+        "signed = lambda v, bits: (v + 2**(bits-1)) % 2**bits - 2**(bits-1)\n"
+        "for line in sys.stdin:\n"
+        "    number, *words = line.split()\n"
+        "    f = dict(w.split('=') for w in words)\n"
+        "    code = lambda t: [signed(int(w, radix), 32) for w in t.split(',') if w]\n"
+        "    m, n, k = (int(f[x]) for x in 'mnk')\n"
+        "    a, b = code(f['a']), code(f['b'])\n"
+        "    bias = [int(w) for w in f['bias'].split(',') if w]\n"
+        "    y = [bias[j] + sum(a[i*k+t] * b[t*n+j] for t in range(k))\n"
+        "         for i in range(m) for j in range(n)]\n"
+        "    word = (lambda v: f'{v % 2**64:016x}') if radix == 16 else lambda v: signed(v, 64)\n"
+        "    print(number, ','.join(str(word(v)) for v in y))\n"
+    )
+    status, out, _ = run(
+        capsys, "--target", "arm-smlal-64", "--radix", radix,
+        "--program", f"{sys.executable} {tmp_path}/kernel.py {radix}",
+    )  # fmt: skip
+    assert status == 0, out
+
+
 def test_a_python_callable_and_a_target(capsys, tmp_path, monkeypatch):
     (tmp_path / "my_kernels.py").write_text(
         "import numpy as np\n"

@@ -42,8 +42,8 @@ class CFunction:
         out_zero_point                                    columns of their own are then drawn)
         ================================================  ==========================================
 
-        A result other than void must be 0. The function runs in this process: one that writes
-        where it must not may end it (see `Isolated`).
+        A shift is positive to the left. A result other than void must be 0. The function runs in
+        this process: one that writes where it must not may end it (see `Isolated`).
 
     Raises
     ------

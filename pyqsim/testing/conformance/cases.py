@@ -12,11 +12,13 @@ import numpy.typing as npt
 from pyqsim.datapath import Datapath
 from pyqsim.diagnostics import Call
 from pyqsim.errors import PyqsimError
-from pyqsim.testing.choices import SeededChoices
+from pyqsim.testing.choices import Choices, SeededChoices
 from pyqsim.testing.conformance.kernels import Kernel
-from pyqsim.testing.random_calls import OperandKind, draw_call, draw_data, limits_of, operand_of
+from pyqsim.testing.random_calls import draw_call
+from pyqsim.testing.random_data import ANY_DATA, DataRanges, draw_data
+from pyqsim.testing.random_operands import OperandKind, limits_of, operand_of
 
-__all__ = ["Case", "Plan", "batches"]
+__all__ = ["Batch", "Case", "Plan", "batches"]
 
 #: Level 1: seconds. Level 2: millions of outputs.
 _OUTPUTS = {1: 4_000, 2: 3_000_000}
@@ -36,6 +38,8 @@ class Plan:
     seed : int
     k : int, optional
         The only K that the kernel takes.
+    ranges : DataRanges
+        What it takes as bias and shifts.
     """
 
     datapath: Datapath
@@ -44,14 +48,32 @@ class Plan:
     level: int = 1
     seed: int = 0
     k: int | None = None
+    ranges: DataRanges = ANY_DATA
 
 
 #: A call, and what the reference computes for it.
 Case = tuple[Call, npt.NDArray[Any]]
 
 
-def batches(plan: Plan, kernel: Kernel) -> Iterator[tuple[str, list[Case]]]:
-    """Name and cases of one batch after another; calls that the reference refuses are left out."""
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some cases of a kind.
+
+    Attributes
+    ----------
+    name : str
+    cases : list of (Call, ndarray)
+    refused : int
+        Calls left out, as the reference refuses them: a trap, a bound beyond int64.
+    """
+
+    name: str
+    cases: list[Case]
+    refused: int
+
+
+def batches(plan: Plan, kernel: Kernel) -> Iterator[Batch]:
+    """One batch after another."""
     if plan.k in (None, 1):
         yield from _every_product(plan, kernel)
     if plan.level > 1 and plan.k is None:
@@ -64,7 +86,7 @@ def batches(plan: Plan, kernel: Kernel) -> Iterator[tuple[str, list[Case]]]:
             number += 1
             outputs += max(call.sizes[0] * call.sizes[1], 1)
             calls.append(call)
-        yield "steered calls", _cases(calls)
+        yield _batch("steered calls", calls)
 
 
 def _steered(plan: Plan, kernel: Kernel, number: int) -> Call:
@@ -78,18 +100,22 @@ def _steered(plan: Plan, kernel: Kernel, number: int) -> Call:
         per_column=kernel.per_column,
         max_side=_SIDES[plan.level],
         k=plan.k,
+        ranges=plan.ranges,
     )
 
 
-def _cases(calls: list[Call]) -> list[Case]:
-    """Those calls that the reference takes: no trap, no bound beyond int64."""
+def _batch(name: str, calls: list[Call]) -> Batch:
     found: list[Case] = []
     for call in calls:
         try:
             found.append((call, call.run()))
         except PyqsimError:
             continue
-    return found
+    return Batch(name, found, len(calls) - len(found))
+
+
+def _data(plan: Plan, choices: Choices, reach: int, n: int, per_column: bool) -> dict[str, Any]:
+    return draw_data(choices, plan.datapath, reach, n, per_column=per_column, ranges=plan.ranges)[0]
 
 
 def _codes(kind: OperandKind) -> npt.NDArray[np.int64] | None:
@@ -98,7 +124,7 @@ def _codes(kind: OperandKind) -> npt.NDArray[np.int64] | None:
     return np.arange(low, high + 1) if high - low < 256 else None
 
 
-def _every_product(plan: Plan, kernel: Kernel) -> Iterator[tuple[str, list[Case]]]:
+def _every_product(plan: Plan, kernel: Kernel) -> Iterator[Batch]:
     """Every code of a with every code of b, K = 1, with several data."""
     a, b = _codes(plan.a), _codes(plan.b)
     if a is None or b is None:
@@ -106,15 +132,15 @@ def _every_product(plan: Plan, kernel: Kernel) -> Iterator[tuple[str, list[Case]
     calls = []
     for number in range(2 if plan.level == 1 else 8):
         choices = SeededChoices((plan.seed, number, 1))
-        data, _ = draw_data(choices, plan.datapath, 1 << 14, len(b), per_column=kernel.per_column)
+        data = _data(plan, choices, 1 << 14, len(b), kernel.per_column)
         left, right = operand_of(plan.a, a[:, None]), operand_of(plan.b, b[None, :])
         calls.append(Call(left, right, plan.datapath, data))
         if not data:
             break
-    yield "every pair of codes", _cases(calls)
+    yield _batch("every pair of codes", calls)
 
 
-def _every_accumulator(plan: Plan) -> Iterator[tuple[str, list[Case]]]:
+def _every_accumulator(plan: Plan) -> Iterator[Batch]:
     """Every sum of two terms from end to end: a0 * w + a1, with several data."""
     a, b = _codes(plan.a), _codes(plan.b)
     if a is None or b is None or 1 not in b:
@@ -122,9 +148,9 @@ def _every_accumulator(plan: Plan) -> Iterator[tuple[str, list[Case]]]:
     rows = np.array([(x, y) for x in a for y in a])
     for number in range(16):
         choices = SeededChoices((plan.seed, number, 2))
-        data, _ = draw_data(choices, plan.datapath, 1 << 15, 1, per_column=False)
+        data = _data(plan, choices, 1 << 15, 1, per_column=False)
         column = np.array([[b.max()], [1]])
         call = Call(operand_of(plan.a, rows), operand_of(plan.b, column), plan.datapath, data)
-        yield "every accumulator", _cases([call])
+        yield _batch("every accumulator", [call])
         if not data:
             break

@@ -72,12 +72,17 @@ class Program:
     timeout : float
         Seconds without an answer after which it is ended.
     radix : {10, 16}
-    out_bits : int
-        Width of an output word in radix 16.
+    out_bits : int, optional
+        Width of an output word in radix 16; default: 32 or 64, as the machine's result.
     """
 
     def __init__(
-        self, command: str, *, timeout: float = 60.0, radix: int = 10, out_bits: int = 32
+        self,
+        command: str,
+        *,
+        timeout: float = 60.0,
+        radix: int = 10,
+        out_bits: int | None = None,
     ) -> None:
         self._words = shlex.split(command)
         if not self._words:
@@ -159,28 +164,24 @@ class Program:
         head, _, tail = line.strip().partition(" ")
         try:
             number = int(head)
-            values = [self._value(text.strip()) for text in tail.split(",") if text.strip()]
+            words = [int(text, self.radix) for text in tail.split(",") if text.strip()]
         except ValueError:
             raise KernelError(f"{self.name}: answered {shown!r}, allowed: NUMBER y,y,...") from None
         if not 0 <= number < len(calls):
             raise KernelError(f"{self.name}: answered call {number}, allowed: 0..{len(calls) - 1}")
         m, n, _ = calls[number].sizes
-        if len(values) != m * n:
+        if len(words) != m * n:
             raise KernelError(
-                f"{self.name}: {len(values)} outputs for call {number}, allowed: {m} x {n}"
+                f"{self.name}: {len(words)} outputs for call {number}, allowed: {m} x {n}"
             )
-        try:
-            return number, np.array(values, dtype=np.int64).reshape(m, n)
-        except OverflowError:
-            raise KernelError(f"{self.name}: answered {shown!r}, allowed: int64") from None
-
-    def _value(self, text: str) -> int:
-        if self.radix == 10:
-            return int(text)
-        word, half = int(text, 16), 1 << (self.out_bits - 1)
-        if not 0 <= word < 2 * half:
-            raise ValueError(text)
-        return (word + half) % (2 * half) - half
+        bits = self.out_bits or 8 * calls[number].datapath.result_dtype.itemsize
+        low, high = (-(1 << 63), 1 << 63) if self.radix == 10 else (0, 1 << bits)
+        if any(not low <= word < high for word in words):
+            allowed = "int64" if self.radix == 10 else f"words of {bits} bits"
+            raise KernelError(f"{self.name}: answered {shown!r}, allowed: {allowed}")
+        if self.radix == 16:
+            words = [word - (word >> (bits - 1) << bits) for word in words]
+        return number, np.array(words, dtype=np.int64).reshape(m, n)
 
 
 def _read(stream: IO[str], lines: queue.Queue[str | None]) -> None:

@@ -17,11 +17,11 @@ from pyqsim.diagnostics.call import codes_of, take
 from pyqsim.errors import PyqsimError
 from pyqsim.tensor import QTensor
 from pyqsim.testing import oracle
-from pyqsim.testing.conformance.cases import Case, Plan, batches
+from pyqsim.testing.conformance.cases import Batch, Case, Plan, batches
 from pyqsim.testing.conformance.kernels import Kernel, KernelError
 from pyqsim.testing.conformance.plain import plain_numbers
 from pyqsim.testing.conformance.shrink import columns_of_data, shrink
-from pyqsim.testing.random_calls import OperandKind, limits_of
+from pyqsim.testing.random_operands import OperandKind, limits_of
 
 __all__ = [
     "Counterexample",
@@ -49,6 +49,8 @@ class Section:
     ----------
     name : str
     calls, outputs : int
+    refused : int
+        Calls left out, as the reference refuses them.
     failures, different : int
         Calls, and outputs, that are not the machine's.
     seconds : float
@@ -59,6 +61,7 @@ class Section:
     name: str
     calls: int = 0
     outputs: int = 0
+    refused: int = 0
     failures: int = 0
     different: int = 0
     seconds: float = 0.0
@@ -169,10 +172,12 @@ class Report:
     def __str__(self) -> str:
         lines = [f"kernel: {self.kernel}", f"machine: {self.plan.datapath}"]
         for section in self.sections:
-            lines.append(
+            line = (
                 f"{section.name}: {section.outputs:,} outputs of {section.calls:,} calls, "
                 f"{section.different:,} differ"
             )
+            refused = f" ({section.refused:,} calls the machine refuses)"
+            lines.append(line + refused * (section.refused > 0))
         if self.error:
             lines.append(f"error: {self.error}")
         if self.counterexample:
@@ -202,8 +207,8 @@ def conform(
     began = time.perf_counter()
     report = Report(kernel.name, plan)
     try:
-        for name, cases in batches(plan, kernel):
-            _run_batch(kernel, name, cases, report)
+        for batch in batches(plan, kernel):
+            _run_batch(kernel, batch, report)
             report.seconds = time.perf_counter() - began
             progress(report)
             if len(report.failing) >= _FAILURES_FOR_THE_VERDICT:
@@ -217,12 +222,13 @@ def conform(
     return report
 
 
-def _run_batch(kernel: Kernel, name: str, cases: list[Case], report: Report) -> None:
-    if not report.sections or report.sections[-1].name != name:
-        report.sections.append(Section(name))
+def _run_batch(kernel: Kernel, batch: Batch, report: Report) -> None:
+    if not report.sections or report.sections[-1].name != batch.name:
+        report.sections.append(Section(batch.name))
     section, began = report.sections[-1], time.perf_counter()
-    observations = kernel.run([call for call, _ in cases])
-    for (call, expected), observed in zip(cases, observations, strict=True):
+    section.refused += batch.refused
+    observations = kernel.run([call for call, _ in batch.cases])
+    for (call, expected), observed in zip(batch.cases, observations, strict=True):
         section.add(call, expected, observed)
     section.seconds += time.perf_counter() - began
 

@@ -14,8 +14,9 @@ from pyqsim.errors import QuantizationError
 from pyqsim.formats import Format
 from pyqsim.formats.catalogue import FAMILIES
 from pyqsim.tensor import QTensor
-from pyqsim.testing.random_calls import draw_parameters, draw_zero_point
+from pyqsim.testing.random_data import draw_parameters
 from pyqsim.testing.random_datapaths import draw_datapath
+from pyqsim.testing.random_operands import draw_zero_point
 from pyqsim.testing.strategies._checks import check_between, check_members, check_type
 from pyqsim.testing.strategies._drawn import DrawnChoices
 

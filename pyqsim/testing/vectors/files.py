@@ -17,7 +17,8 @@ from pyqsim.datapath_json import from_json, to_json
 from pyqsim.errors import PyqsimError
 from pyqsim.formats import Format
 from pyqsim.targets import IntegerRange
-from pyqsim.testing.random_calls import OperandKind
+from pyqsim.testing.random_data import ANY_DATA, DataRanges
+from pyqsim.testing.random_operands import OperandKind
 from pyqsim.testing.vectors.make import Recipe, Vectors, calls_of, make
 from pyqsim.whole_files import write_whole
 
@@ -92,6 +93,7 @@ def _contents(vectors: Vectors, formats: Sequence[str]) -> dict[str, bytes]:
         "calls": recipe.calls,
         "seed": recipe.seed,
         "trace": recipe.trace,
+        **_ranges_to_json(recipe.ranges),
         "parameters": vectors.parameters,
         "formats": list(formats),
         "arrays": words,
@@ -112,6 +114,22 @@ def _kind_from_json(content: Any) -> OperandKind:
         return IntegerRange(content["low"], content["high"])
     kind: OperandKind = np.dtype(content) if isinstance(content, str) else from_json(content)
     return kind
+
+
+def _ranges_to_json(ranges: DataRanges) -> dict[str, Any]:
+    """Nothing where nothing is restricted: such files are those of earlier versions."""
+    if ranges == ANY_DATA:
+        return {}
+    given = {"bias": ranges.bias, "shifts": ranges.shifts}
+    return {"ranges": {name: kind and _kind_to_json(kind) for name, kind in given.items()}}
+
+
+def _ranges_from_json(content: dict[str, Any]) -> DataRanges:
+    given = {
+        name: limits and IntegerRange(limits["low"], limits["high"])
+        for name, limits in content.items()
+    }
+    return DataRanges(**given)
 
 
 def _word(name: str, array: Array, recipe: Recipe) -> dict[str, Any]:
@@ -214,6 +232,7 @@ def read(folder: str | Path) -> Vectors:
             description["calls"],
             description["seed"],
             description["trace"],
+            _ranges_from_json(description.get("ranges", {})),
         )
         arrays = {
             name: _array(folder, name, word, description["formats"])

@@ -16,7 +16,9 @@ from pyqsim.diagnostics import Call, explain
 from pyqsim.errors import DatapathError, PyqsimError
 from pyqsim.testing.choices import SeededChoices
 from pyqsim.testing.conformance.plain import plain_numbers
-from pyqsim.testing.random_calls import OperandKind, draw_call, operand_of
+from pyqsim.testing.random_calls import draw_call
+from pyqsim.testing.random_data import ANY_DATA, DataRanges
+from pyqsim.testing.random_operands import OperandKind, operand_of
 
 __all__ = ["Recipe", "Vectors", "calls_of", "make"]
 
@@ -37,6 +39,8 @@ class Recipe:
     seed : int
     trace : bool
         Also what every reduce step's register holds after every value, in the order of work.
+    ranges : DataRanges
+        What bias and shifts may be.
     """
 
     datapath: Datapath
@@ -46,6 +50,7 @@ class Recipe:
     calls: int = 16
     seed: int = 0
     trace: bool = False
+    ranges: DataRanges = ANY_DATA
 
     def __post_init__(self) -> None:
         for name, size in zip("MNK", self.sizes, strict=True):
@@ -116,7 +121,7 @@ def _calls(recipe: Recipe) -> tuple[list[Call], list[Array]]:
     while len(calls) < recipe.calls:
         call = draw_call(
             SeededChoices((recipe.seed, number)), recipe.datapath, a=recipe.a, b=recipe.b,
-            per_row=False, k=k, sides=(m, n),
+            per_row=False, k=k, sides=(m, n), ranges=recipe.ranges,
         )  # fmt: skip
         number += 1
         try:
