@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pyqsim.checks import check_int
 from pyqsim.datapath import AddZeroPoint, Clamp, OutputStep, Requantize, Scheme, Stage
-from pyqsim.errors import DatapathError
+from pyqsim.errors import DatapathError, QuantizationError
 from pyqsim.execution import output_of_array
 from pyqsim.parameters import Parameters
 
@@ -47,6 +47,19 @@ class SchemeBase(Scheme):
     """
 
     __slots__ = ()
+
+    def encode(self, real_scale: npt.ArrayLike) -> Parameters:
+        """From real factors, finite and > 0, to parameters; here for a scheme that has no way.
+
+        Raises
+        ------
+        QuantizationError
+            For a scheme whose parameters are always given, and for a factor it cannot encode.
+        """
+        raise QuantizationError(
+            f"{type(self).__name__}.encode: real_scale={real_scale!r}, allowed: none; the "
+            "parameters of this scheme are given"
+        )
 
     def apply(
         self,

@@ -2,88 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pyqsim.errors import PyqsimError
 from pyqsim.targets.canonical import LARGEST_K, canonical
+from pyqsim.targets.distinction import Distinction, Pair, Witness
 from pyqsim.targets.probes import Answer, Probe, all_probes, answers
 from pyqsim.targets.registry import get
-from pyqsim.targets.scheme_list import SCHEMES, AnyScheme
 from pyqsim.targets.target import IntegerRange, Target
 
-__all__ = ["Distinction", "Pair", "Witness", "distinguish", "distinguish_schemes"]
+__all__ = ["distinguish"]
 
-Ints = npt.NDArray[np.int64]
 #: Right shifts that a finite domain is tried with, smallest first.
 _EXPONENTS = tuple(range(-8, 33))
-
-
-@dataclass(frozen=True)
-class Witness:
-    """One input, and what the candidates make of it.
-
-    Attributes
-    ----------
-    inputs : mapping
-        Of targets: a (one row), b (one column), bias, a_scale, b_scale, out_scale; of schemes: acc
-        and scale.
-    outputs : mapping of str to int or None
-        None where a candidate cannot take the input.
-    """
-
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, int | None]
-
-    def separates(self, first: str, second: str) -> bool:
-        """Whether two candidates give two numbers."""
-        x, y = self.outputs[first], self.outputs[second]
-        return x is not None and y is not None and x != y
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two candidates that no witness separates, and why.
-
-    Attributes
-    ----------
-    first, second : str
-    proof : str
-        Over which domain they are equal; "" where that is not known.
-    incomparable : str
-        Why no input can be given to both; "" where one can.
-    """
-
-    first: str
-    second: str
-    proof: str = ""
-    incomparable: str = ""
-
-
-@dataclass(frozen=True)
-class Distinction:
-    """Inputs that tell candidates apart, and the pairs that none of them does.
-
-    Attributes
-    ----------
-    witnesses : tuple of Witness
-        As few as suffice for all pairs that differ, each the smallest for some pair.
-    pairs : tuple of Pair
-    """
-
-    witnesses: tuple[Witness, ...]
-    pairs: tuple[Pair, ...]
-
-    @property
-    def open(self) -> tuple[Pair, ...]:
-        """Pairs neither separated nor proven equal."""
-        return tuple(p for p in self.pairs if not p.proof and not p.incomparable)
 
 
 def distinguish(candidates: Sequence[str | Target]) -> Distinction:
@@ -248,88 +183,3 @@ def _witness(probe: Probe, m: int, n: int, targets: Sequence[Target]) -> Witness
         **dict(zip(names, probe.scales, strict=True)),
     }
     return Witness(inputs, outputs)
-
-
-# ---------------------------------------------------------------------------------------------
-# schemes
-
-#: Real factors that schemes are tried on.
-_FACTORS = (0.5, 0.25, 2.0**-7, 2.0**-12, 1.0, 2.0, 0.75, 0.1, 1 / 3, 0.0123, 0.7 / 64, 3.0, 1e-5)
-#: Every 16-bit accumulator, and the neighbours of powers of two and of the ends of int32.
-_DOMAIN = (
-    "every 16-bit accumulator and the neighbours of every power of two up to the ends of int32"
-)
-
-
-@cache
-def _accumulators() -> Ints:
-    powers = [s * 2**e + d for e in range(15, 32) for s in (1, -1) for d in range(-2, 3)]
-    inside = [v for v in powers if -(2**31) <= v < 2**31]
-    every = np.unique(np.concatenate([np.arange(-(2**15), 2**15), inside]))
-    return every[np.lexsort((every < 0, np.abs(every)))].astype(np.int64)
-
-
-def distinguish_schemes(candidates: Mapping[str, AnyScheme] | Sequence[str]) -> Distinction:
-    """Find the smallest accumulators, and real factors, on which requantize schemes differ.
-
-    Parameters
-    ----------
-    candidates : mapping of str to scheme, or sequence of str
-        Names are those of `pyqsim.targets.SCHEMES`.
-
-    Returns
-    -------
-    Distinction
-        Pairs without witness are equal on all that was tried, and the proof says on what.
-
-    Examples
-    --------
-    >>> found = distinguish_schemes(["SingleRounding()", "FloatScale()"])
-    >>> found.witnesses[0].inputs, dict(found.witnesses[0].outputs)
-    ({'acc': 1, 'scale': 0.5}, {'SingleRounding()': 1, 'FloatScale()': 0})
-    """
-    if not isinstance(candidates, Mapping):
-        candidates = {name: SCHEMES[name] for name in candidates}
-    tables = {name: list(_answers_of(scheme)) for name, scheme in candidates.items()}
-    witnesses: list[Witness] = []
-    pairs: list[Pair] = []
-    for first, second in combinations(candidates, 2):
-        if any(one.separates(first, second) for one in witnesses):
-            continue
-        differences, common = [], []
-        for factor, x, y in zip(_FACTORS, tables[first], tables[second], strict=True):
-            if x is None or y is None:
-                continue
-            common.append(factor)
-            if (x != y).any():
-                differences.append((int((x != y).argmax()), factor))
-        if differences:
-            index, factor = min(differences)
-            witnesses.append(_scheme_witness(index, factor, tables))
-        elif common:
-            factors = ", ".join(f"{factor:.6g}" for factor in common)
-            pairs.append(Pair(first, second, proof=f"equal for {_DOMAIN}; factors {factors}"))
-        else:
-            pairs.append(Pair(first, second, incomparable="no factor that both can encode"))
-    return Distinction(tuple(witnesses), tuple(pairs))
-
-
-def _answers_of(scheme: AnyScheme) -> Iterator[Ints | None]:
-    """For each factor what comes out, None where the scheme cannot encode it."""
-    for factor in _FACTORS:
-        try:
-            limits = (-(2**31), 2**31 - 1)
-            yield scheme.apply(_accumulators(), scheme.encode(factor), clamp=limits)
-        except PyqsimError:
-            yield None
-
-
-def _scheme_witness(
-    index: int, factor: float, tables: Mapping[str, Sequence[Ints | None]]
-) -> Witness:
-    at = _FACTORS.index(factor)
-    outputs: dict[str, int | None] = {}
-    for name, table in tables.items():
-        found = table[at]
-        outputs[name] = None if found is None else int(found[index])
-    return Witness({"acc": int(_accumulators()[index]), "scale": factor}, outputs)

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from pyqsim.checks import integer_array
 from pyqsim.errors import PyqsimError, ShapeError
 from pyqsim.parameters import Parameters
+from pyqsim.requantize import registered
 from pyqsim.targets.layer_data import LayerData
 from pyqsim.targets.registry import get, names
-from pyqsim.targets.scheme_list import SCHEMES, AnyScheme
+from pyqsim.targets.scheme_numbers import AnyScheme, SchemeNumbers
 from pyqsim.targets.target import Target
 
 __all__ = ["Identification", "Refutation", "identify", "identify_schemes"]
@@ -135,6 +136,7 @@ def identify_schemes(
     out: npt.ArrayLike,
     *,
     scale: npt.ArrayLike | None = None,
+    amount: npt.ArrayLike | None = None,
     parameters: Parameters | None = None,
     zero_point: npt.ArrayLike = 0,
     clamp: tuple[int, int] = (-(2**31), 2**31 - 1),
@@ -146,14 +148,13 @@ def identify_schemes(
     ----------
     acc, out : array_like of int
         Accumulators (bias added) and what came out of them, of one shape.
-    scale : array_like of float, optional
-        The real factor, which every scheme encodes in its own way.
-    parameters : Multiplier, FloatFactor or PowerOfTwoFactor, optional
-        Instead of `scale`: numbers read from the device; schemes that take others are skipped.
+    scale, amount, parameters : optional
+        One of them: see `SchemeNumbers`. `parameters` are numbers read from the device; schemes
+        that take others are skipped.
     zero_point : array_like of int
     clamp : (int, int)
     candidates : mapping of str to scheme, optional
-        Default: every scheme of `pyqsim.targets.SCHEMES`.
+        Default: every scheme of `pyqsim.requantize.registered`.
 
     Returns
     -------
@@ -162,19 +163,18 @@ def identify_schemes(
     Examples
     --------
     >>> found = identify_schemes([1, 3, 5, -1, -3], [0, 2, 2, 0, -2], scale=0.5)
-    >>> "FloatScale()" in found.consistent, "SingleRounding()" in found.consistent
+    >>> "float32" in found.consistent, "tflite-single" in found.consistent
     (True, False)
     """
-    if (scale is None) == (parameters is None):
-        raise PyqsimError("identify_schemes: allowed: scale= or parameters=, one of them")
+    numbers = SchemeNumbers(scale, amount, parameters)
     accumulators, observed = integer_array("acc", acc), integer_array("out", out)
     consistent: list[str] = []
     refuted: dict[str, Refutation] = {}
     skipped: dict[str, str] = {}
-    for name, scheme in (SCHEMES if candidates is None else candidates).items():
+    for name, scheme in (registered() if candidates is None else candidates).items():
         try:
-            numbers = parameters if scale is None else scheme.encode(scale)
-            computed = scheme.apply(accumulators, numbers, zero_point=zero_point, clamp=clamp)
+            own = numbers.parameters_of(scheme)
+            computed = scheme.apply(accumulators, own, zero_point=zero_point, clamp=clamp)
         except PyqsimError as error:
             skipped[name] = str(error)
             continue

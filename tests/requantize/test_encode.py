@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import pyqsim as qs
 from pyqsim.errors import DatapathError, QuantizationError
 from pyqsim.requantize import (
     DoubleRounding,
@@ -231,3 +232,10 @@ def test_what_is_no_scale(name: str) -> None:
     for scale in (0.0, -1.0, math.nan, math.inf, "1", None):
         with pytest.raises(QuantizationError, match="real_scale"):
             registered()[name].encode(scale)
+
+
+def test_a_scheme_that_encodes_nothing() -> None:
+    """Its parameters are given; the message says so."""
+    half = qs.requantize.Stage(qs.Narrow(shift=1))
+    with pytest.raises(QuantizationError, match="of this scheme are given"):
+        qs.requantize.Staged((half,)).encode(0.5)

@@ -11,7 +11,7 @@ import pytest
 
 import pyqsim as qs
 from pyqsim.errors import DatapathError, OperandError, PyqsimError
-from pyqsim.targets import LayerData, distinguish, distinguish_schemes, identify, identify_schemes
+from pyqsim.targets import LayerData, distinguish, identify
 from pyqsim.targets.canonical import canonical
 from pyqsim.targets.layer_data import load_arrays
 
@@ -81,12 +81,6 @@ def test_smallest_witnesses() -> None:
     assert (corner["a"], corner["b"]) == ([-32768], [-32768])
     vnni = distinguish(["x86-vpdpbusd", "x86-vpdpbusds"]).witnesses[0].inputs
     assert (vnni["a"], vnni["b"], vnni["bias"]) == ([1], [1], 2**31 - 1)
-    tie = distinguish_schemes(["SingleRounding()", "DoubleRounding()"]).witnesses[0]
-    # 1/4 once rounded is 0; twice: 1/2 up to 1, then 1/2 away from zero to 1
-    assert (tie.inputs, tie.outputs) == (
-        {"acc": 1, "scale": 0.25},
-        {"SingleRounding()": 0, "DoubleRounding()": 1},
-    )
 
 
 def test_every_pair_of_targets_is_separated_or_settled() -> None:
@@ -98,16 +92,6 @@ def test_every_pair_of_targets_is_separated_or_settled() -> None:
         assert bool(pair.proof) != bool(pair.incomparable)
     for first, second in combinations(ALL, 2):
         names = first.name, second.name
-        separated = any(witness.separates(*names) for witness in found.witnesses)
-        assert separated != (names in settled), names
-
-
-def test_every_pair_of_schemes_is_separated_or_settled() -> None:
-    """On accumulators and factors that the proof names."""
-    found = distinguish_schemes(qs.targets.SCHEMES)
-    assert found.open == ()
-    settled = {(pair.first, pair.second): pair for pair in found.pairs}
-    for names in combinations(qs.targets.SCHEMES, 2):
         separated = any(witness.separates(*names) for witness in found.witnesses)
         assert separated != (names in settled), names
 
@@ -136,21 +120,6 @@ def test_targets_of_one_canonical_form_agree_on_random_operands() -> None:
         assert (layer.run(first) == layer.run(second)).all(), (first.name, second.name)
         tried += 1
     assert tried > 20
-
-
-def test_schemes_are_identified_by_ties() -> None:
-    """A quarter of 2, 6, -2, -6 and 1 by hand: 0.5, 1.5, -0.5, -1.5 and 0.25."""
-    acc = [2, 6, -2, -6, 1]
-    once = identify_schemes(acc, [1, 2, 0, -1, 0], scale=0.25)
-    assert once.consistent == ("SingleRounding()", "ShiftOnly('half_up')")
-    even = identify_schemes(acc, [0, 2, 0, -2, 0], scale=0.25)
-    assert even.consistent[:2] == ("FloatScale()", "FloatScale('before')")
-    numbers = qs.requantize.Multiplier(2**30, -1)
-    found = identify_schemes(acc, [1, 2, -1, -2, 1], parameters=numbers)
-    assert found.consistent == ("DoubleRounding()",)
-    assert "FloatScale()" in found.skipped
-    with pytest.raises(PyqsimError, match="one of them"):
-        identify_schemes(acc, acc)
 
 
 def test_layers_that_no_target_takes_are_refused(tmp_path: Path) -> None:
