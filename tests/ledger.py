@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from pyqsim import targets
+from pyqsim import ops, targets
 
 __all__ = ["Ledger", "Record", "merged", "needs"]
 
@@ -50,8 +50,12 @@ class Ledger:
         def record(
             target: str, peer: str, cases: int, mismatches: int, *, version: str | None = None
         ) -> None:
-            """Record one comparison; without `version`, that of the installed package `peer`."""
-            assert target in targets.names(), f"target={target!r}, allowed: qs.targets.names()"
+            """Record one comparison; without `version`, that of the installed package `peer`.
+
+            `target` may also be an operator, as "ops.add".
+            """
+            known = target in targets.names() or target.removeprefix("ops.") in ops.__all__
+            assert known, f"target={target!r}, allowed: qs.targets.names(), ops.NAME"
             cases, mismatches = int(cases), int(mismatches)
             assert 0 <= mismatches <= cases, (cases, mismatches)
             assert cases > 0, "a comparison of nothing"

@@ -2,13 +2,16 @@
 
 from pyqsim.execution import ISAS, KERNELS
 from pyqsim.ops.activation import clamp, lookup, relu
-from pyqsim.ops.add import add
+from pyqsim.ops.add import add, subtract
 from pyqsim.ops.conv2d import conv2d
 from pyqsim.ops.encoding import Encoding
 from pyqsim.ops.linear import linear
 from pyqsim.ops.matmul import DataOptions, Plan, matmul, plan
+from pyqsim.ops.multiply import multiply
 from pyqsim.ops.narrow import narrow
 from pyqsim.ops.pool import average_pool2d, max_pool2d
+from pyqsim.ops.rescale import rescale
+from pyqsim.ops.weighted_add import weighted_add
 
 __all__ = [
     "ISAS",
@@ -24,7 +27,11 @@ __all__ = [
     "lookup",
     "matmul",
     "max_pool2d",
+    "multiply",
     "narrow",
     "plan",
     "relu",
+    "rescale",
+    "subtract",
+    "weighted_add",
 ]

@@ -1,18 +1,26 @@
-"""Element-wise addition of two tensors with different scales."""
+"""Element-wise sum and difference of two tensors with different scales, as TFLite has them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from pyqsim.datapath import AddBias, AddZeroPoint, Clamp, Narrow, Requantize
-from pyqsim.errors import DatapathError, OperandError, ShapeError
+from pyqsim.datapath import AddBias, AddZeroPoint, Narrow, Requantize
+from pyqsim.errors import DatapathError
 from pyqsim.execution import output_of_array
 from pyqsim.modes import TRAP
-from pyqsim.ops.encoding import Encoding, check_encoding, check_tensor
+from pyqsim.ops.encoding import (
+    Encoding,
+    broadcast_shape,
+    check_affine,
+    check_affine_encoding,
+    clamp_of,
+)
 from pyqsim.requantize import DoubleRounding, SingleRounding
 from pyqsim.tensor import QTensor
 
-__all__ = ["add"]
+__all__ = ["add", "subtract"]
+
+_Scheme = DoubleRounding | SingleRounding
 
 
 def add(
@@ -21,13 +29,14 @@ def add(
     encoding: Encoding,
     *,
     scheme: DoubleRounding | SingleRounding | None = None,
+    operand_scheme: DoubleRounding | SingleRounding | None = None,
     left_shift: int = 20,
 ) -> QTensor:
     """Add as TFLite's ADD does.
 
-    With ``t = 2 * max(sx, sy)`` and Q the scheme::
+    With ``t = 2 * max(sx, sy)``, Q the scheme and P the operands' scheme::
 
-        X = Q((x - zx) << left_shift, sx / t)       Y = Q((y - zy) << left_shift, sy / t)
+        X = P((x - zx) << left_shift, sx / t)       Y = P((y - zy) << left_shift, sy / t)
         out = clamp(Q(X + Y, t / (2**left_shift * s_out)) + z_out)
 
     Parameters
@@ -38,6 +47,9 @@ def add(
         Affine format, scale and zero point of the result.
     scheme : DoubleRounding or SingleRounding, optional
         Default: ``DoubleRounding()``, as the reference kernels.
+    operand_scheme : DoubleRounding or SingleRounding, optional
+        Default: `scheme`. LiteRT's optimized x86 kernels for 8 bits: ``SingleRounding()``, while
+        the sum is scaled by ``DoubleRounding()``.
     left_shift : int
         20 for 8-bit operands, 15 for 16-bit ones.
 
@@ -47,8 +59,8 @@ def add(
 
     Notes
     -----
-    Source: LiteRT reference_ops Add. The shifted operands and their sum are int32; a shift that
-    leaves int32 raises OverflowTrap.
+    Source: LiteRT reference_ops Add (verified, with TFLite Micro). The shifted operands and their
+    sum are int32; a shift that leaves int32 raises OverflowTrap. XNNPACK's sum is `weighted_add`.
 
     Examples
     --------
@@ -58,38 +70,75 @@ def add(
     >>> add(x, y, Encoding(qs.Affine(8), 0.5)).real().tolist()
     [8.0, 1.0]
     """
+    return _sum(x, y, 1, encoding, scheme, operand_scheme, left_shift)
+
+
+def subtract(
+    x: QTensor,
+    y: QTensor,
+    encoding: Encoding,
+    *,
+    scheme: DoubleRounding | SingleRounding | None = None,
+    operand_scheme: DoubleRounding | SingleRounding | None = None,
+    left_shift: int = 20,
+) -> QTensor:
+    """Subtract as TFLite's SUB does: `add` with ``X - Y``.
+
+    Parameters
+    ----------
+    x, y, encoding, scheme, operand_scheme, left_shift : see `add`
+        LiteRT's optimized x86 kernels for 8 bits are here as the reference is.
+
+    Returns
+    -------
+    QTensor
+
+    Notes
+    -----
+    Source: LiteRT reference_ops SubWithBroadcast (verified, with TFLite Micro).
+
+    Examples
+    --------
+    >>> import pyqsim as qs
+    >>> x = qs.QTensor([10, -4], qs.Affine(8), scale=0.5)
+    >>> y = qs.QTensor([3, 3], qs.Affine(8), scale=1.0)
+    >>> subtract(x, y, Encoding(qs.Affine(8), 0.5)).real().tolist()
+    [2.0, -5.0]
+    """
+    return _sum(x, y, -1, encoding, scheme, operand_scheme, left_shift)
+
+
+def _sum(
+    x: QTensor,
+    y: QTensor,
+    sign: int,
+    encoding: Encoding,
+    scheme: _Scheme | None,
+    operand_scheme: _Scheme | None,
+    left_shift: int,
+) -> QTensor:
     scheme = DoubleRounding() if scheme is None else scheme
-    if not isinstance(scheme, (DoubleRounding, SingleRounding)):
-        raise DatapathError(f"scheme={scheme!r}, allowed: DoubleRounding, SingleRounding")
-    check_encoding(encoding)
-    if not encoding.format.has_zero_point:
-        raise OperandError(f"encoding: format={encoding.format!r}, allowed: Affine")
-    for name, tensor in (("x", x), ("y", y)):
-        check_tensor(name, tensor)
-        if not tensor.format.has_zero_point or tensor.scale.ndim:
-            raise OperandError(
-                f"{name}: format={tensor.format!r}, scale.shape={tensor.scale.shape}, "
-                "allowed: Affine, one scale a tensor"
-            )
-    try:
-        shape = np.broadcast_shapes(x.shape, y.shape)
-    except ValueError:
-        raise ShapeError(f"x: {x.shape}, y: {y.shape}, allowed: shapes that broadcast") from None
+    operand_scheme = scheme if operand_scheme is None else operand_scheme
+    for name, value in (("scheme", scheme), ("operand_scheme", operand_scheme)):
+        if not isinstance(value, (DoubleRounding, SingleRounding)):
+            raise DatapathError(f"{name}={value!r}, allowed: DoubleRounding, SingleRounding")
+    check_affine_encoding(encoding)
+    check_affine("x", x)
+    check_affine("y", y)
+    shape = broadcast_shape(x, y)
     twice = 2 * max(float(x.scale), float(y.scale))
-    scaled = [_rescale(tensor, twice, scheme, left_shift) for tensor in (x, y)]
+    scaled = [_rescale(tensor, twice, operand_scheme, left_shift) for tensor in (x, y)]
     total = output_of_array(
         np.broadcast_to(scaled[0], shape),
-        (AddBias(bits=32, overflow=TRAP), Requantize(scheme), AddZeroPoint(), _clamp(encoding)),
-        bias=np.broadcast_to(scaled[1], shape).reshape(-1, shape[-1] if shape else 1),
+        (AddBias(bits=32, overflow=TRAP), Requantize(scheme), AddZeroPoint(), clamp_of(encoding)),
+        bias=sign * np.broadcast_to(scaled[1], shape).reshape(-1, shape[-1] if shape else 1),
         requantize=scheme.encode(twice / (2**left_shift * encoding.scale)),
         out_zero_point=encoding.zero_point,
     )
     return encoding.tensor(total)
 
 
-def _rescale(
-    tensor: QTensor, twice: float, scheme: DoubleRounding | SingleRounding, left_shift: int
-) -> np.ndarray:
+def _rescale(tensor: QTensor, twice: float, scheme: _Scheme, left_shift: int) -> np.ndarray:
     steps = (
         AddZeroPoint(),
         Narrow(shift=-left_shift, bits=32, overflow=TRAP),
@@ -101,7 +150,3 @@ def _rescale(
         requantize=scheme.encode(float(tensor.scale) / twice),
         out_zero_point=-int(tensor.zero_point),
     )
-
-
-def _clamp(encoding: Encoding) -> Clamp:
-    return Clamp(encoding.format.code_min, encoding.format.code_max)

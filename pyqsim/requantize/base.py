@@ -13,7 +13,7 @@ from pyqsim.errors import DatapathError, QuantizationError
 from pyqsim.execution import output_of_array
 from pyqsim.parameters import Parameters
 
-__all__ = ["SchemeBase", "Staged"]
+__all__ = ["SchemeBase", "Staged", "encoded"]
 
 
 class SchemeBase(Scheme):
@@ -102,6 +102,15 @@ def _clamp(limits: object) -> Clamp:
     if not isinstance(limits, (tuple, list)) or len(limits) != 2:
         raise DatapathError(f"clamp={limits!r}, allowed: (smallest code, largest code)")
     return Clamp(*limits)
+
+
+def encoded(scheme: Scheme, real_scale: npt.ArrayLike) -> Parameters:
+    """The scheme's ``encode`` of a scale, or raise DatapathError where it has none."""
+    encode = getattr(scheme, "encode", None)
+    if encode is None:
+        raise DatapathError(f"scheme={scheme!r}: requantize=None, allowed: parameters of it")
+    parameters: Parameters = encode(real_scale)
+    return parameters
 
 
 @dataclass(frozen=True)

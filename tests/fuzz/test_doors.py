@@ -154,7 +154,13 @@ DOORS: dict[str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = 
     ),
     "targets.get": (qs.targets.get, ("name",), ()),
     "average_pool2d": (qs.ops.average_pool2d, ("x", "size"), ()),
-    "add": (qs.ops.add, ("x", "y", "encoding"), ("left_shift",)),
+    "add": (qs.ops.add, ("x", "y", "encoding"), ("left_shift", "scheme", "operand_scheme")),
+    "multiply": (
+        qs.ops.multiply, ("x", "y", "encoding"), ("scheme", "scale_rule", "scaled_bits")
+    ),
+    "rescale": (qs.ops.rescale, ("x", "encoding"), ("scheme", "requantize")),
+    "subtract": (qs.ops.subtract, ("x", "y", "encoding"), ("left_shift",)),
+    "weighted_add": (qs.ops.weighted_add, ("x", "y", "encoding"), ("subtract",)),
     "linear": (qs.ops.linear, ("x", "weight", "datapath"), ("encoding", "bias", "threads")),
     "conv2d": (
         qs.ops.conv2d, ("x", "weight", "datapath"),

@@ -21,13 +21,16 @@ CASES = [
 ]
 
 
-def tflite_add(x: Any, y: Any, case: tuple[Any, ...], mbqm: Any) -> Any:
+def tflite_add(
+    x: Any, y: Any, case: tuple[Any, ...], mbqm: Any, operand: Any = None, sign: int = 1
+) -> Any:
     """TFLite's ADD: both operands at 2**20, scaled to twice the larger scale, added, scaled."""
+    operand = mbqm if operand is None else operand
     _, sx, zx, _, sy, zy, fmt, so, zo = case
     twice = 2 * max(sx, sy)
-    a = mbqm((x - zx) << 20, *quantize_multiplier(sx / twice))
-    b = mbqm((y - zy) << 20, *quantize_multiplier(sy / twice))
-    total = mbqm(a + b, *quantize_multiplier(twice / (2**20 * so))) + zo
+    a = operand((x - zx) << 20, *quantize_multiplier(sx / twice))
+    b = operand((y - zy) << 20, *quantize_multiplier(sy / twice))
+    total = mbqm(a + sign * b, *quantize_multiplier(twice / (2**20 * so))) + zo
     return np.clip(total, fmt.code_min, fmt.code_max)
 
 
@@ -50,6 +53,33 @@ def test_all_pairs(case: tuple[Any, ...], scheme: Any) -> None:
         m, n = wrong[0]
         pytest.fail(f"{x[m, 0]} + {y[0, n]}: {observed.codes[m, n]}, expected {expected[m, n]}")
     assert (observed.format, float(observed.scale), int(observed.zero_point)) == (fmt, so, zo)
+
+
+@pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
+def test_difference_and_operands_of_another_scheme(case: tuple[Any, ...]) -> None:
+    """SUB; and one rounding for the operands, two for the result."""
+    fx, sx, zx, fy, sy, zy, fmt, so, zo = case
+    x = np.arange(fx.code_min, fx.code_max + 1)[:, None]
+    y = np.arange(fy.code_min, fy.code_max + 1)[None, :]
+    tensors = qs.QTensor(x, fx, sx, zx), qs.QTensor(y, fy, sy, zy), qs.Encoding(fmt, so, zo)
+    for operand_scheme, operand in ((None, double), (SingleRounding(), single)):
+        for op, sign in ((qs.ops.add, 1), (qs.ops.subtract, -1)):
+            observed = op(*tensors, operand_scheme=operand_scheme)
+            expected = tflite_add(x, y, case, double, operand, sign)
+            np.testing.assert_array_equal(observed.codes, expected)
+
+
+def test_operand_schemes_differ() -> None:
+    """The operands' scheme is seen: where the smaller operand is a tie at 2**-20."""
+    fmt = qs.Affine(8)
+    x, y = qs.QTensor(np.arange(-128, 128)[:, None], fmt, 1.0), None
+    found = set()
+    for scale in (3 * 2.0**-22, 5 * 2.0**-23, 0.0390625 / 0.28125):
+        y = qs.QTensor(np.arange(-128, 128), fmt, scale, 91)
+        out = qs.Encoding(fmt, 0.15625 / 0.28125, 13)
+        results = [qs.ops.add(x, y, out, operand_scheme=s) for s in (None, SingleRounding())]
+        found.add(bool((results[0].codes != results[1].codes).any()))
+    assert True in found
 
 
 def test_schemes_differ() -> None:
@@ -96,5 +126,9 @@ def test_refused() -> None:
         qs.ops.add(good, good, qs.Encoding(qs.LogQuant(3)))
     with pytest.raises(qs.errors.PyqsimError, match="scheme"):
         qs.ops.add(good, good, out, scheme=qs.requantize.FloatScale())
+    with pytest.raises(qs.errors.DatapathError, match="operand_scheme=3"):
+        qs.ops.subtract(good, good, out, operand_scheme=3)
+    with pytest.raises(qs.errors.QuantizationError, match=r"scale=0\.0"):
+        qs.ops.add(good, good, qs.Encoding(S8, 0.0))
     with pytest.raises(qs.errors.OperandError, match="x"):
         qs.ops.add([3], good, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -27,6 +28,14 @@ onnx_model = _fixture("onnx_model", "onnx")
 ort = _fixture("ort", "onnxruntime")
 torch_engines = _fixture("torch_engines", "torch")
 apytypes = pytest.fixture(scope="session", name="apytypes")(lambda: needs("apytypes"))
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, path: str) -> Any:
+    """The interpreter of a path of LiteRT, or "micro": (model, inputs) -> codes."""
+    if path == "micro":
+        return request.getfixturevalue("tflm").run_model
+    return partial(request.getfixturevalue("litert").run_model, path=path)
 
 
 @pytest.fixture(scope="session")

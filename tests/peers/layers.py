@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +19,7 @@ class Quantized:
 
     Parameters
     ----------
-    codes : ndarray of int8, uint8, int16 or int32
+    codes : ndarray of int8, uint8, int16 or int32; of float32: reals
     scale : float or ndarray of float32, (N,)
         Per tensor, or per output channel.
     zero_point : int or ndarray, (N,)
@@ -74,9 +73,12 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Elementwise:
-    """ADD, SUB, MUL of two tensors, or QUANTIZE of one (y is then unused)."""
+    """ADD, SUB, MUL of two tensors; QUANTIZE or DEQUANTIZE of one.
 
-    kind: Literal["add", "sub", "mul", "quantize"]
+    float32 tensors have no scale. Of y the type, scale and zero point count.
+    """
+
+    kind: Literal["add", "sub", "mul", "quantize", "dequantize"]
     a: Quantized
     b: Quantized | None
     y: Quantized
@@ -84,10 +86,10 @@ class Elementwise:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """AVERAGE_POOL: input, output and window alike in scale."""
+    """AVERAGE_POOL or MAX_POOL: the result has the input's scale."""
 
+    kind: Literal["average", "max"]
     x: Quantized
     size: tuple[int, int]
     stride: tuple[int, int]
     padding: Literal["valid", "same"] = "valid"
-    options: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from peers.layers import Layer, Quantized
 import pyqsim as qs
 from pyqsim.datapath import Clamp, Datapath
 
-__all__ = ["run_layer", "run_sums", "tensor"]
+__all__ = ["encoding", "run_layer", "run_sums", "tensor"]
 
 _LIMITS = {"relu": (0, None), "relu6": (0, 6), "relu_n1_to_1": (-1, 1)}
 
@@ -43,11 +43,21 @@ def run_sums(layer: Layer, datapath: Datapath) -> npt.NDArray[Any]:
 
 def tensor(of: Quantized, axis: int | None = None) -> qs.QTensor:
     """The same codes as pyqsim has them; per channel along `axis` where there are channels."""
-    info = np.iinfo(of.codes.dtype)
-    fmt = qs.Affine(info.bits, signed=info.min < 0)
+    fmt = format_of(of)
     per_channel = np.ndim(of.scale) > 0
     scale = of.scales.astype(np.float64) if per_channel else float(np.float32(of.scale))
     return qs.QTensor(of.codes, fmt, scale, of.zero_point, axis=axis if per_channel else None)
+
+
+def encoding(of: Quantized) -> qs.Encoding:
+    """How a result of this type, scale and zero point is to be read."""
+    return qs.Encoding(format_of(of), float(np.float32(of.scale)), int(of.zero_point))
+
+
+def format_of(of: Quantized) -> qs.Affine:
+    """The format of the codes' type."""
+    info = np.iinfo(of.codes.dtype)
+    return qs.Affine(info.bits, signed=info.min < 0)
 
 
 def _run(layer: Layer, datapath: Datapath, **data: Any) -> npt.NDArray[Any]:

@@ -7,7 +7,6 @@ means something.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -39,14 +38,6 @@ ACTIVATIONS = ("none", "relu", "relu6", "relu_n1_to_1")
 #: fully connected converts a float64 to int32 without a clamp, undefined in C beyond int32.
 IN_INT32 = {key for key in TARGETS if "xnnpack" in key} | {("reference", "dense")}
 CASES = {1: 100_000, 2: 10_000_000}
-
-
-@pytest.fixture
-def run(request, path):
-    """The interpreter of a path: (model, inputs) -> codes."""
-    if path == "micro":
-        return request.getfixturevalue("tflm").run_model
-    return partial(request.getfixturevalue("litert").run_model, path=path)
 
 
 def peer_of(kind: str, path: str) -> Peer:

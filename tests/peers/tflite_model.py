@@ -18,6 +18,7 @@ _TYPES = {
     np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.int64): schema.TensorType.INT64,
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
 }
 _ACTIVATIONS = {"none": 0, "relu": 1, "relu_n1_to_1": 2, "relu6": 3}
 _PADDINGS = {"same": 0, "valid": 1}
@@ -42,11 +43,12 @@ class _Builder:
         tensor.shape = list(shape)
         tensor.type = _TYPES[like.codes.dtype]
         tensor.name = f"t{len(self.graph.tensors)}"
-        tensor.quantization = schema.QuantizationParametersT()
-        tensor.quantization.scale = like.scales
-        zero_points = np.broadcast_to(like.zero_points, like.scales.shape)
-        tensor.quantization.zeroPoint = np.ascontiguousarray(zero_points)
-        tensor.quantization.quantizedDimension = dimension
+        if like.codes.dtype != np.float32:
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale = like.scales
+            zero_points = np.broadcast_to(like.zero_points, like.scales.shape)
+            tensor.quantization.zeroPoint = np.ascontiguousarray(zero_points)
+            tensor.quantization.quantizedDimension = dimension
         if data is not None:
             tensor.buffer = len(self.model.buffers)
             buffer = schema.BufferT()
@@ -141,6 +143,7 @@ def _elementwise(layer: Elementwise, y_shape: tuple[int, ...]) -> bytes:
         "sub": (_OPERATOR.SUB, 2, schema.SubOptionsT),
         "mul": (_OPERATOR.MUL, 2, schema.MulOptionsT),
         "quantize": (_OPERATOR.QUANTIZE, 2, schema.QuantizeOptionsT),
+        "dequantize": (_OPERATOR.DEQUANTIZE, 3, schema.DequantizeOptionsT),
     }[layer.kind]
     return built.finish(code, version, options(), inputs, [])
 
@@ -153,4 +156,5 @@ def _pool(layer: Pool, y_shape: tuple[int, ...]) -> bytes:
     options.padding = _PADDINGS[layer.padding]
     options.filterHeight, options.filterWidth = layer.size
     options.strideH, options.strideW = layer.stride
-    return built.finish(_OPERATOR.AVERAGE_POOL_2D, 2, options, [x], [])
+    code = {"average": _OPERATOR.AVERAGE_POOL_2D, "max": _OPERATOR.MAX_POOL_2D}[layer.kind]
+    return built.finish(code, 2, options, [x], [])

@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from pyqsim import targets
+from pyqsim import ops, targets
 from pyqsim.text_table import markdown
 
 REPOSITORY = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def collected(old: Verified, ledgers: list[list[dict[str, Any]]]) -> Verified:
 
 
 def table(verified: Verified) -> str:
-    """The README's table: targets of one rule in one row, then what nothing has verified."""
+    """The README's table: targets of one rule in one row, what nothing has verified, operators."""
     rows: dict[tuple[str, ...], list[int]] = {}
     status = {"read": [], "documented": [], "unconfirmed": []}  # type: dict[str, list[str]]
     for target in map(targets.get, targets.names()):
@@ -63,7 +63,19 @@ def table(verified: Verified) -> str:
         if status[word]:
             names = ", ".join(f"`{name}`" for name in status[word])
             lines.append(f"Not verified, {what}: {names}.")
-    return "\n\n".join(lines)
+    return "\n\n".join([*lines, *operators(verified)])
+
+
+def operators(verified: Verified) -> list[str]:
+    """A table of the operators that the ledgers compared, if there are any."""
+    text = [
+        (f"`{name}`", f"{peer} {version}", f"{n:,}", f"{wrong:,}")
+        for name in sorted(set(verified) - set(targets.names()))
+        for peer, version, n, wrong in verified[name]
+    ]
+    return [markdown(("operator", "verified against", "cases", "mismatches"), text, left=2)] * bool(
+        text
+    )
 
 
 def with_table(text: str, verified: Verified) -> str:
@@ -77,9 +89,9 @@ def main(paths: list[str]) -> None:
     ledgers = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
     old = json.loads(VERIFIED.read_text(encoding="utf-8"))
     verified = collected(old, ledgers)
-    unknown = set(verified) - set(targets.names())
+    unknown = set(verified) - set(targets.names()) - {f"ops.{name}" for name in ops.__all__}
     if unknown:
-        sys.exit(f"make_verified: no such targets: {', '.join(sorted(unknown))}")
+        sys.exit(f"make_verified: no such targets or operators: {', '.join(sorted(unknown))}")
     lines = [f" {json.dumps(name)}: {json.dumps(of)}" for name, of in verified.items()]
     VERIFIED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     README.write_text(with_table(README.read_text(encoding="utf-8"), verified), encoding="utf-8")
