@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pyqsim.cli.cells import NETWORKS
 from pyqsim.cli.json_file import check_writable, write_json
 from pyqsim.cli.options import int_in
+from pyqsim.cli.progress import counted
 from pyqsim.data import FloatNetwork, digits, float_network
 from pyqsim.data.float_forward import forward
 from pyqsim.errors import DatapathError, QuantizationError
@@ -23,13 +25,15 @@ __all__ = ["DESCRIPTION", "SUMMARY", "Accuracy", "add_arguments", "run"]
 
 SUMMARY = "digits right per weight format and width, as a Markdown table"
 DESCRIPTION = """\
-Run test digits through the built-in networks, their weights in every format of one plane at several
-widths, on the exact datapath, and print the percentage that each gets right as Markdown tables.
+Run test digits through the built-in networks, their weights in every format at several widths,
+on the exact datapath, and print the percentage that each gets right as Markdown tables.
 Widths are those of a stored code, the sign included. No weight was trained again.
 """
 
 _BITS = (1, 2, 3, 4, 5, 8)
 _TEST_DIGITS = 2000
+
+_Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json is not None:
         check_writable(options.json)
     names = NETWORKS if options.network == "both" else (options.network,)
+    data = digits()
+    images, labels = data.test_x[: options.digits], data.test_y[: options.digits]
     found: list[Accuracy] = []
     for number, name in enumerate(names):
         network = float_network(name)
-        cells = _measure(network, options.digits, options.threads)
-        percent = f"{100 * _float_accuracy(network, options.digits):.2f}"
+        cells = _measure(network, images, labels, options.threads)
+        right = int((forward(network, images / 255).argmax(axis=1) == labels).sum())
+        percent = f"{100 * right / len(labels):.2f}"
         blank = "\n" if number else ""
         print(f"{blank}{name}: % of {options.digits:,} digits right (float64: {percent})\n")
         print(_table(cells), flush=True)
@@ -87,15 +94,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(network: FloatNetwork, count: int, threads: int | None) -> list[Accuracy]:
+def _measure(
+    network: FloatNetwork, images: _Bytes, labels: _Bytes, threads: int | None
+) -> list[Accuracy]:
+    pairs = [(one, bits) for one in NETWORK_FAMILIES for bits in _BITS]
     cells = (
-        _accuracy(network, one, bits, count, threads) for one in NETWORK_FAMILIES for bits in _BITS
+        _accuracy(network, one, bits, images, labels, threads)
+        for one, bits in counted(pairs, network.name)
     )
     return [cell for cell in cells if cell is not None]
 
 
 def _accuracy(
-    network: FloatNetwork, one: Family, bits: int, count: int, threads: int | None
+    network: FloatNetwork,
+    one: Family,
+    bits: int,
+    images: _Bytes,
+    labels: _Bytes,
+    threads: int | None,
 ) -> Accuracy | None:
     """None where there is no such format, or it cannot hold the network's numbers."""
     try:
@@ -103,15 +119,9 @@ def _accuracy(
         quantized = quantize_network(network, fmt, MACHINES[0])
     except (DatapathError, QuantizationError):
         return None
-    images, labels = digits().test_x[:count, :, :, np.newaxis], digits().test_y[:count]
-    predictions = run_network(quantized, quantized.input.tensor(images), threads=threads)
-    right = int((predictions.predictions() == labels).sum())
-    return Accuracy(network.name, one.name, str(fmt), bits, right / count)
-
-
-def _float_accuracy(network: FloatNetwork, count: int) -> float:
-    predictions = forward(network, digits().test_x[:count] / 255).argmax(axis=1)
-    return int((predictions == digits().test_y[:count]).sum()) / count
+    codes = quantized.input.tensor(images[..., np.newaxis])
+    right = int((run_network(quantized, codes, threads=threads).predictions() == labels).sum())
+    return Accuracy(network.name, one.name, str(fmt), bits, right / len(labels))
 
 
 def _table(cells: list[Accuracy]) -> str:

@@ -16,6 +16,7 @@ from pyqsim.calibration import quantize
 from pyqsim.cli import compare_targets
 from pyqsim.cli.json_file import write_json
 from pyqsim.cli.options import UsageError, add_files, check_files, int_in
+from pyqsim.cli.progress import counted
 from pyqsim.data import float_network
 from pyqsim.errors import PyqsimError, QuantizationError
 from pyqsim.formats import Format
@@ -98,7 +99,7 @@ def compare(
     errors: list[FormatError] = []
     skipped: dict[str, str] = {}
     first: PyqsimError | None = None
-    for name, fmt in formats_of_bits(bits):
+    for name, fmt in counted(list(formats_of_bits(bits)), "formats"):
         try:
             rounded = [quantize(x, fmt, axis, method).real() for x in tensors]
         except PyqsimError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["draw_comparison", "draw_format"]
 _Reals = npt.NDArray[np.float64]
 
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#c8501e", "#8a8a8a"
+_TITLE_WIDTH = 84  # letters that the figure is wide
 _STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -53,7 +55,7 @@ def draw_format(fmt: Format, path: Path) -> None:
         # An odd number of places, so that 0 is one of them where the format has a sign.
         x = np.linspace(1.2 * values[0] - (values[0] >= 0) * 0.2, 1.2 * values[-1], 6001)
         rounded, rule = _rounded(fmt, x, values)
-        figure.suptitle(f"{fmt}: {len(values)} levels", fontsize=12)
+        figure.suptitle(f"{fill(str(fmt), _TITLE_WIDTH)}\n{len(values)} levels", fontsize=11)
         _draw_levels(levels, values)
         _draw_staircase(stairs, x, rounded, rule)
         _draw_error(error, x, rounded - x, (values[0], values[-1]))
@@ -135,7 +137,8 @@ def _draw_error(axes: Axes, x: _Reals, error: _Reals, ends: tuple[float, float])
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_ylabel("error (full scale = 1)")
     axes.set_xlabel("x (full scale = 1)")
-    axes.legend(loc="upper right", frameon=False, ncols=2)
+    # Above the axes: a curve of large errors leaves no room inside.
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2, borderaxespad=0.2)
 
 
 def _line_width(values: _Reals) -> float:

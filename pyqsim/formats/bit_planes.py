@@ -99,9 +99,12 @@ class BitPlanes(CutFormat):
         self, scales: tuple[float, ...]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         basis, exponent = exact_integers(scales)
+        low, steps = (0, basis) if self.values == "01" else (-sum(basis), [2 * v for v in basis])
+        level_of = [low]  # index = code
+        for step in steps:
+            level_of += [level + step for level in level_of]
         code_of: dict[int, int] = {}
-        for code, digits in enumerate(self.integers().reshape(self.planes, -1).T.tolist()):
-            level = sum(n * v for n, v in zip(digits, basis, strict=True))
+        for code, level in enumerate(level_of):
             code_of.setdefault(level, code)
         levels = sorted(code_of)
         pairs = pairwise(levels)
