@@ -1,16 +1,24 @@
-"""Speed of every kernel on typical datapaths, as ratios within one run."""
+"""Typical datapaths on every instruction set that this CPU has, against the C reference.
+
+The reference's result is the definition; events are on, and must be equal too.
+"""
 
 from __future__ import annotations
 
 import argparse
-import platform
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from harness import report
+from harness.contest import Contest, Contestant, WrongResultError
 
 import pyqsim as qs
-from pyqsim import _native
+
+Codes = npt.NDArray[Any]
+Weights = Codes | qs.QTensor
 
 LOG = qs.LogQuant(3, signed=True)
 DATAPATHS: dict[str, qs.Datapath] = {
@@ -30,56 +38,56 @@ DATAPATHS: dict[str, qs.Datapath] = {
 }
 
 
-def seconds(run: Callable[[], object], repeats: int) -> float:
-    """Best of several runs."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - start)
-    return best
+def main() -> None:
+    """Hold a contest a datapath."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    report.add_options(parser)
+    parser.add_argument("--size", type=int, nargs=3, metavar=("M", "N", "K"))
+    options = parser.parse_args()
+    found = report.start(options)
+    size = options.size or ((16, 8, 32) if options.quick else (256, 64, 512))
+    contests = contests_of(found["isas"], *size, options.threads)
+    report.finish(options, found, report.run(options, contests, report.GMAC))
 
 
-def operands(name: str, m: int, k: int, n: int) -> tuple[np.ndarray, np.ndarray | qs.QTensor]:
+def contests_of(isas: list[str], m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
+    """Every datapath; the reference is the last contestant."""
+    for name, datapath in DATAPATHS.items():
+        a, b = operands(name, m, n, k)
+        reference = qs.plan(b, datapath, kernel="reference")
+        expected, events = reference(a, events=True)
+        contestants = [
+            contestant(f"pyqsim, {isa}", qs.plan(b, datapath, isa=isa), a, events, threads)
+            for isa in reversed(isas)
+        ]
+        contestants.append(contestant("pyqsim reference", reference, a, events, threads))
+        yield Contest(
+            f"M {m}, N {n}, K {k}: {name}", float(m * n * k), expected, tuple(contestants)
+        )
+
+
+def contestant(name: str, plan: qs.Plan, a: Codes, expected: qs.Events, threads: int) -> Contestant:
+    """A plan with its events."""
+    held: list[Any] = []
+
+    def run() -> None:
+        held[:] = plan(a, events=True, threads=threads)
+
+    def result() -> Codes:
+        if held[1] != expected:
+            raise WrongResultError(f"{name}: events {held[1]}, expected {expected}")
+        return held[0]
+
+    return Contestant(name, run, result, ours=True, note=partial(report.kernel, plan))
+
+
+def operands(name: str, m: int, n: int, k: int) -> tuple[Codes, Weights]:
     """Seeded full-range uint8 activations and int8 or log2 weights."""
-    rng = np.random.Generator(np.random.PCG64(0))
+    rng = np.random.default_rng((m, n, k))
     a = rng.integers(0, 256, (m, k)).astype(np.uint8)
     if name.startswith("log2"):
         return a, qs.QTensor(rng.integers(0, 16, (k, n)), LOG)
     return a, rng.integers(-127, 128, (k, n)).astype(np.int8)
-
-
-def main() -> None:
-    """Check each kernel against the reference, then time it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--size", type=int, nargs=3, default=(256, 512, 64), metavar=("M", "K", "N")
-    )
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
-    m, k, n = arguments.size
-    isas = [isa for isa in qs.ops.ISAS if isa != "auto" and _native.isa_available(isa)]
-
-    a, b = operands("", m, k, n)
-    floats = a.astype(np.float64), np.asarray(b).astype(np.float64)
-    blas = seconds(lambda: floats[0] @ floats[1], arguments.repeats)
-    print(f"{platform.processor() or platform.machine()}, {m} x {k} x {n}, one thread, events on")
-    print(f"numpy float64 BLAS: {m * k * n / blas / 1e6:.0f} MMAC/s (threads as numpy has them)\n")
-    print(f"{'MMAC/s':32}{'reference':>10}" + "".join(f"{isa:>10}{'ratio':>7}" for isa in isas))
-    for name, datapath in DATAPATHS.items():
-        a, b = operands(name, m, k, n)
-        reference = qs.plan(b, datapath, kernel="reference")
-        expected, events = reference(a, events=True, threads=1)
-        base = seconds(lambda run=reference, a=a: run(a, threads=1), 1)
-        line = f"{name:32}{m * k * n / base / 1e6:10.0f}"
-        for isa in isas:
-            run = qs.plan(b, datapath, kernel="lanes", isa=isa)
-            got, found = run(a, events=True, threads=1)
-            if not (got == expected).all() or found != events:
-                raise SystemExit(f"{name}, {isa}: differs from the reference; nothing timed")
-            best = seconds(lambda run=run, a=a: run(a, threads=1), arguments.repeats)
-            line += f"{m * k * n / best / 1e6:10.0f}{base / best:7.1f}"
-        print(line)
 
 
 if __name__ == "__main__":

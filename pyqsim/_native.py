@@ -31,6 +31,7 @@ __all__ = [
     "RawPlace",
     "RawTrace",
     "ReduceProgram",
+    "compiler",
     "isa_available",
     "narrow_array",
     "output",
@@ -323,6 +324,11 @@ class ReduceProgram:
         )  # fmt: skip
         _check(status)
         return RawTrace(out[0], status == lib.PQS_TRAPPED, records[:count])
+
+
+def compiler() -> str:
+    """Name and version of the compiler that built the C library."""
+    return ffi.string(lib.pqs_compiler()).decode()
 
 
 def isa_available(isa: str) -> bool:

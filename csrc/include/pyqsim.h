@@ -24,6 +24,9 @@ enum pqs_status {
 
 const char *pqs_status_string(int status);
 
+/* Name and version of the compiler that built the library. */
+const char *pqs_compiler(void);
+
 /* ---- registers, roundings ---------------------------------------------------------------- */
 
 enum pqs_overflow {

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def facts() -> dict[str, Any]:
-    """What results and times may be judged by: versions, kernels, processor.
+    """What results and times may be judged by: versions, compiler, kernels, processor.
 
     Instruction sets are those that were built and that the processor has.
 
@@ -56,6 +56,7 @@ def facts() -> dict[str, Any]:
         "pyqsim": __version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "numpy": np.__version__,
+        "compiler": _native.compiler(),
         "rich": _version("rich"),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu_name(),

@@ -1,0 +1,1 @@
+"""What the benchmarks share: one thread on one core, checked results, times taken in turns."""

@@ -1,0 +1,175 @@
+"""The frame of a benchmark program: options, the machine in words, tables, the file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.contest import Contest, Entry, Past, WrongResultError, hold
+from harness.machine import alone, environment
+from harness.peaks import why_no_peaks
+from pyqsim import Plan
+from pyqsim.cli.json_file import check_writable, write_json
+from pyqsim.text_table import aligned
+
+__all__ = ["GMAC", "Unit", "add_options", "chosen", "finish", "kernel", "run", "start"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What rates are counted in: units of work a second, divided by `scale`."""
+
+    name: str
+    scale: float
+
+
+GMAC = Unit("GMAC/s", 1e9)
+
+
+def add_options(parser: argparse.ArgumentParser, *, threads: bool = True) -> None:
+    """Add what every benchmark understands."""
+    parser.add_argument("--quick", action="store_true", help="small sizes, in seconds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything as JSON")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="TEXT",
+        help="of other programs only those whose name contains one of these",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        help="that each contestant is timed for, per contest (default: 0.4; 0.01 with --quick)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        metavar="S",
+        help="no call that is foreseen to last longer is made (default: 5; 0.5 with --quick)",
+    )
+    if threads:
+        parser.add_argument(
+            "--threads", type=int, default=1, metavar="N", help="of every program (default: 1)"
+        )
+
+
+def start(options: argparse.Namespace) -> dict[str, Any]:
+    """Make the conditions alike for all, and print them.
+
+    Returns
+    -------
+    dict
+        The environment, for `finish`.
+    """
+    alone(getattr(options, "threads", 1))
+    if options.json is not None:
+        check_writable(options.json)
+    options.seconds = options.seconds or (0.01 if options.quick else 0.4)
+    options.patience = options.patience or (0.5 if options.quick else 5.0)
+    found = environment()
+    isas = ", ".join(found["isas"])
+    print(f"{found['cpu']}, {found['system']}; {found['threads'] or 'all'} thread(s)", end="")
+    print("" if found["pinned to cores"] is None else f" on core {found['pinned to cores']}")
+    print(f"pyqsim {found['pyqsim']} built by {found['compiler']}, instruction sets {isas}")
+    peers = (f"{name} {version or 'not installed'}" for name, version in found["peers"].items())
+    print("; ".join(peers))
+    print(f"best of turns, {options.seconds:g} s a contestant and contest; results compared first")
+    if why_no_peaks() is not None:
+        print(f"the peak is not known: {why_no_peaks()}")
+    return found
+
+
+def chosen(options: argparse.Namespace, contest: Contest) -> Contest:
+    """The contest without the programs that --only leaves out."""
+    if not options.only:
+        return contest
+    wanted = [word.casefold() for word in options.only]
+    kept = [
+        one
+        for one in contest.contestants
+        if one.ours or any(word in one.name.casefold() for word in wanted)
+    ]
+    return replace(contest, contestants=kept)
+
+
+def run(options: argparse.Namespace, contests: Iterable[Contest], unit: Unit) -> list[Entry]:
+    """Hold contests one after the other, and print a table of each as soon as it is over.
+
+    Parameters
+    ----------
+    options : Namespace
+        After `start`.
+    contests : iterable of Contest
+        Made one at a time: operands need not exist all at once.
+    unit : Unit
+        Of the rates printed.
+
+    Returns
+    -------
+    list of Entry
+    """
+    past, entries = Past(options.patience), []
+    for contest in contests:
+        try:
+            found = hold(chosen(options, contest), options.seconds, past)
+        except WrongResultError as error:
+            sys.exit(f"WRONG: {error}")
+        print(f"\n{contest.work}")
+        print(_table(found, unit), flush=True)
+        entries += found
+    return entries
+
+
+def kernel(plan: Plan) -> str:
+    """What a plan says of the kernel that ran last, on one line."""
+    return "; ".join(plan.explain().splitlines()[1:])
+
+
+def _table(entries: Sequence[Entry], unit: Unit) -> str:
+    header = ("", "time a call", unit.name, "first is", "of peak")
+    head, rule, *lines = aligned(header, [_row(entry, unit) for entry in entries]).splitlines()
+    width = len(rule) + 2
+    notes = (entry.note for entry in entries)
+    noted = (f"{line:{width}}{note}".rstrip() for line, note in zip(lines, notes, strict=True))
+    return "\n".join((head, rule, *noted))
+
+
+def _row(entry: Entry, unit: Unit) -> tuple[str, ...]:
+    if entry.timing is None or entry.rate is None:
+        return (entry.name, "-", "-", "-", "-")
+    return (
+        entry.name,
+        _time(entry.timing.best),
+        f"{entry.rate / unit.scale:.4g}",
+        "-" if entry.ratio is None else f"{entry.ratio:.3g} x",
+        "-" if entry.of_peak is None else f"{entry.of_peak:.3f}",
+    )
+
+
+def _time(seconds: float) -> str:
+    for limit, factor, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            return f"{seconds * factor:.2f} {unit}"
+    return f"{seconds:.2f} s"
+
+
+def finish(
+    options: argparse.Namespace, found: dict[str, Any], entries: Sequence[Entry], **more: Any
+) -> None:
+    """Write the file, if one is wanted; `more` goes in as it is."""
+    if options.json is None:
+        return
+    settings = {name: getattr(options, name) for name in ("quick", "seconds", "patience", "only")}
+    content = {
+        "benchmark": Path(sys.argv[0]).stem,
+        "environment": found,
+        "settings": settings,
+        "entries": [asdict(entry) for entry in entries],
+    }
+    write_json(options.json, content | more)
