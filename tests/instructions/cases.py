@@ -14,18 +14,32 @@ __all__ = ["Cases", "cases_of"]
 #: A block of columns of the probes.
 BLOCK = 64
 
-#: Sizes (M, N) by kind, for the golden files (0), the default run (1) and the long one (2).
+#: Sizes (M, N) by what the cases are, for the golden files (0), the default run (1), the long one (2).
 _SIZES = {
-    "product": ((32, 64), (32, 4096), (224, 65536)),
-    "sum": ((32, 64), (32, 4096), (224, 65536)),
-    "shift": ((192, 64), (544, 256), (65536, 256)),
-    "unary": ((1, 2048), (1, 131072), (1, 10_485_760)),
-    "float": ((32, 64), (512, 256), (40960, 256)),
+    "product": ((32, 64), (48, 4096), (256, 65536)),
+    "groups": ((32, 64), (64, 8192), (1024, 32768)),
+    "sum": ((32, 64), (48, 4096), (256, 65536)),
+    "signed byte": ((192, 64), (544, 256), (65536, 256)),
+    "low bits": ((192, 64), (544, 256), (65536, 256)),
+    "constant": ((192, 64), (65536, 64), (1_048_576, 64)),
+    "power": ((192, 64), (4096, 128), (524_288, 128)),
+    "unary": ((1, 2048), (1, 262_144), (1, 16_777_216)),
+    "float": ((32, 64), (512, 256), (65536, 256)),
 }
-#: Parts, and sizes (M, N) of each, of single groups of products.
-_SUMS = ((1, 32, 64), (1, 32, 4096), (20, 32, 16384))
-#: Parts, sizes (M, N) of each, and groups, of long sums.
-_CHAINS = ((1, 8, 64, 9), (1, 8, 2048, 33), (20, 8, 8192, 65))
+#: By level, sizes (M, N) and groups of sums of products: single groups, then chains.
+_SUMS = (
+    [(32, 64, 1), (8, 64, 9)],
+    [(32, 4096, 1), (8, 2048, 33)],
+    [*[(32, 16384, 1)] * 20, *[(8, 8192, 65)] * 20],
+)
+#: The same for sums that are spilled every 128 groups.
+_SPILLED = (
+    [(8, 64, 72)],
+    [(8, 2048, 264), (32, 4096, 130)],
+    [(32, 16384, 128 * spills + d) for spills in range(4) for d in (3, 64, 127, 128, 129)],
+)
+#: Results of one part at most: what memory holds with ease.
+_PART = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +55,26 @@ class Cases:
         """How many differ."""
         if self.c is not None:
             return self.c.size
-        return len(np.unique(self.a, axis=0)) * len(np.unique(self.b, axis=1).T)
+        return len(_first_places(self.a)) * len(_first_places(self.b.T))
 
 
 def cases_of(rule: Rule, level: int) -> Iterator[Cases]:
-    """All cases of a rule, in parts; equal for rules with equal operands."""
+    """All cases of a rule, in parts, none in two; equal for rules with equal operands."""
     rng = np.random.default_rng(crc32(repr(rule.operands).encode()))
-    if rule.kind == "product" and (rule.accumulates or rule.group > 1):
-        yield from _sums_of_products(rule, level, rng)
-        return
-    m, n = _SIZES[rule.kind][level]
+    if rule.accumulates:
+        sizes = _SPILLED if rule.probe else _SUMS
+        yield from (_products(rule, *size, rng) for size in sizes[level])
+    elif rule.group > 1:
+        whole = _products(rule, *_SIZES["groups"][level], 1, rng)
+        yield from _parts(whole) if level else [whole]
+    else:
+        whole = _lanewise(rule, level, rng)
+        yield from _parts(whole) if level else [whole]
+
+
+def _lanewise(rule: Rule, level: int, rng: np.random.Generator) -> Cases:
+    """Numbers, each with each."""
+    m, n = _SIZES[rule.amount if rule.kind == "shift" else rule.kind][level]
     a, b, out = (np.dtype(name) for name in (rule.a, rule.b, rule.out))
     if level and rule.kind in ("product", "sum") and a.itemsize == 1:
         m = 256  # every pair
@@ -68,19 +92,33 @@ def cases_of(rule: Rule, level: int) -> Iterator[Cases]:
             _short(m, rng) if rule.amount == "power" else _numbers(a, m, rng, _shift_edges(a, out))
         )
         second = _amounts(rule, n, rng)
-    yield Cases(first[:, None], second[None, :])
+    return Cases(first[:, None], second[None, :])
 
 
-def _sums_of_products(rule: Rule, level: int, rng: np.random.Generator) -> Iterator[Cases]:
-    """One group many times, then many groups."""
-    parts, m, n = _SUMS[level]
-    if not rule.probe:
-        yield from (_products(rule, m, n, 1, rng) for _ in range(parts))
-    if rule.accumulates:
-        parts, m, n, groups = _CHAINS[level]
-        if rule.probe:  # spills every 128 groups
-            groups *= 8
-        yield from (_products(rule, m, n, groups, rng) for _ in range(parts))
+def _parts(whole: Cases) -> Iterator[Cases]:
+    """Some rows with all columns; of a single row some columns. What repeats is left out."""
+    if len(whole.a) == 1:
+        columns = _distinct(whole.b.T, BLOCK).T
+        for n in range(0, columns.shape[1], _PART):
+            yield Cases(whole.a, columns[:, n : n + _PART])
+    else:
+        rows = _distinct(whole.a, 8)
+        step = max(8, _PART // whole.b.shape[1])
+        for m in range(0, len(rows), step):
+            yield Cases(rows[m : m + step], whole.b)
+
+
+def _distinct(rows: np.ndarray, multiple: int) -> np.ndarray:
+    """Rows in their order, each once; of the last ones as many as a multiple has."""
+    order = np.sort(_first_places(rows))
+    return rows[order[: len(order) // multiple * multiple]]
+
+
+def _first_places(rows: np.ndarray) -> np.ndarray:
+    """Where each different row stands first."""
+    if rows.shape[1] == 1:  # much faster without an axis
+        return np.unique(rows[:, 0], return_index=True)[1]
+    return np.unique(rows, axis=0, return_index=True)[1]
 
 
 def _limits(dtype: np.dtype) -> tuple[int, int]:

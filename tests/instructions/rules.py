@@ -7,9 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["FAMILIES", "Rule", "rules_of"]
+__all__ = ["FAMILIES", "LEAST", "Rule", "rules_of"]
 
 FAMILIES = ("x86", "arm", "riscv")
+
+#: The least number of cases of a rule that has as many: golden files, default run, long run.
+LEAST = (200, 100_000, 10_000_000)
 
 Kind = Literal["product", "sum", "shift", "unary", "float"]
 Amount = Literal["signed byte", "low bits", "constant", "power"]
@@ -68,6 +71,22 @@ class Rule:
     def operands(self) -> Rule:
         """Equal for rules that take the same cases."""
         return replace(self, target="", probe="", flag=False)
+
+    @property
+    def domain(self) -> int | None:
+        """How many cases there are; None: more than can be counted out."""
+        a, b = (8 * np.dtype(name).itemsize for name in (self.a, self.b))
+        if self.accumulates or self.group > 1 or self.kind == "float":
+            return None
+        if self.kind == "unary":
+            return 1 << b
+        if self.kind == "shift" and self.amount == "constant":
+            return b << a
+        return 1 << (a + b) if self.amount != "power" else None
+
+    def least(self, level: int) -> int:
+        """How many cases a run owes: all of them where they are few."""
+        return LEAST[level] if self.domain is None else min(LEAST[level], self.domain)
 
     def left_shifts(self, b: np.ndarray) -> np.ndarray:
         """What amounts say, as shifts to the left; those beyond any effect are clipped."""

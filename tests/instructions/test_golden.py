@@ -23,7 +23,7 @@ def recorded(family: str) -> Arrays:
 def test_target_equals_recorded_answers(rule: Rule) -> None:
     arrays = recorded(rule.family)
     parts = cases_in(arrays, rule)
-    assert sum(cases.count for cases in parts) > 200
+    assert sum(cases.count for cases in parts) >= rule.least(0)
     for part, cases in enumerate(parts):
         expected, flags = results_in(arrays, rule, part)
         wrong = differences(rule, cases, results_of(rule, cases), expected)
