@@ -5,8 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pyqsim.datapath import Accumulate, Datapath, Narrow
-from pyqsim.modes import FLOOR, HALF_UP, SATURATE, WRAP, Overflow, Rounding
-from pyqsim.targets.common import MINUS_ONE, ONE, S8, U8, dot, multiply_high, shifter
+from pyqsim.modes import (
+    FLOOR,
+    HALF_AWAY,
+    HALF_EVEN,
+    HALF_UP,
+    SATURATE,
+    TOWARD_ZERO,
+    WRAP,
+    Overflow,
+    Rounding,
+)
+from pyqsim.targets.common import (
+    FLOATS,
+    MINUS_ONE,
+    ONE,
+    S8,
+    SIGNIFICANDS,
+    U8,
+    dot,
+    multiply_high,
+    shifter,
+)
 from pyqsim.targets.target import IntegerRange, Target
 
 __all__ = ["TARGETS"]
@@ -126,6 +146,16 @@ def _narrowing(
     )
 
 
+def _conversion(name: str, rule: str, rounding: Rounding) -> Target:
+    datapath = shifter(rounding, 32, SATURATE)
+    return replace(
+        _target(name, f"float32 to s32, {rule}, saturates", datapath, SIGNIFICANDS, ONE, bits=32),
+        shifts=IntegerRange(-40, 39),
+        notes=FLOATS,
+        pitfalls=("NaN gives 0; x86's CVTPS2DQ gives -2**31 for it and for all that overflows",),
+    )
+
+
 def _lanes(bits: int) -> tuple[Target, ...]:
     """Instructions that exist for lanes of 8, 16 and 32 bits."""
     wide, narrow = f"s{2 * bits}", f"{bits} bits"
@@ -168,4 +198,7 @@ TARGETS = (
     *(target for bits in (16, 32, 64) for target in _widening(bits)),
     _sqdmlal(32),
     *(target for bits in (8, 16, 32) for target in _lanes(bits)),
+    _conversion("fcvtns", "half to even", HALF_EVEN),
+    _conversion("fcvtas", "half away from 0", HALF_AWAY),
+    _conversion("fcvtzs", "toward 0", TOWARD_ZERO),
 )

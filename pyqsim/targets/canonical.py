@@ -15,6 +15,8 @@ Every rewriting keeps all results for operands inside the stated ranges and K up
    accumulator that starts at zero and gets one value is a cast of it; a cast after an exact step
    of one value is that step's register.
 9. A register that a right shift of what comes cannot leave is exact, where no shift is to the left.
+10. Where nothing negative is shifted, what a rounding rule does to negative numbers does not count.
+11. An unsigned accumulator that saturates at 0 only has 63 bits.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from pyqsim.datapath import (
     Requantize,
 )
 from pyqsim.errors import AccumulatorRangeError
-from pyqsim.modes import FLOOR, ROUNDINGS, SATURATE_HOLD, WRAP
+from pyqsim.modes import FLOOR, ROUNDINGS, SATURATE, SATURATE_HOLD, WRAP, Rounding
 from pyqsim.requantize import FloatScale, ShiftOnly
 from pyqsim.targets.target import IntegerRange, Target
 
@@ -95,8 +97,11 @@ def canonical(
         output = [step for step in output if not isinstance(step, AddBias)]
     if not zero_point:
         output = [step for step in output if not isinstance(step, AddZeroPoint)]
-    if not datapath.reduce and shifts is not None and shifts.high <= 0:
-        output = _exact_shifts(output, product, -shifts.high)
+    if not datapath.reduce and shifts is not None:
+        if shifts.high <= 0:
+            output = _exact_shifts(output, product, -shifts.high)
+        if product.low >= 0:
+            output = list(map(_rounding_of_positives, output))
     return replace(
         datapath,
         reduce=tuple(_short(_joined(reduce), k)),
@@ -121,6 +126,16 @@ def _exact_shifts(output: list[OutputStep], value: Interval, least: int) -> list
             continue
         found.append(step)
     return found
+
+
+def _rounding_of_positives(step: OutputStep) -> OutputStep:
+    """Rule 10: the upper half of the table, for negative numbers, as the lower one."""
+    if not isinstance(step, Requantize) or not isinstance(step.scheme, ShiftOnly):
+        return step
+    if step.scheme.rounding.stochastic:
+        return step
+    both = Rounding((step.scheme.rounding.table & 0xFF) * 0x101)
+    return Requantize(replace(step.scheme, rounding=both))
 
 
 def _plain(step: ReduceStep) -> bool:
@@ -175,6 +190,8 @@ def _exact_where_it_fits(
         register = step.register
         if exact is not None and reach is not None and _all_hold(step, reach):
             found.append(exact)
+        elif exact is not None and reach is not None and _saturates_at_0_only(step, reach):
+            found.append(replace(step, bits=63))
         else:
             found.append(step)
             reach = Interval(
@@ -184,6 +201,14 @@ def _exact_where_it_fits(
         value = reach
         count = count if isinstance(step, Narrow) else step.output_count(count)
     return found
+
+
+def _saturates_at_0_only(step: ReduceStep, reach: Interval) -> bool:
+    """Rule 11; from 0 or more, sums stay below `reach.high` whatever was cut off at 0."""
+    if not isinstance(step, Accumulate) or step.overflow != SATURATE or step.signed or step.spill:
+        return False
+    maximum = step.register.maximum
+    return maximum is None or reach.high <= maximum
 
 
 def _all_hold(step: ReduceStep, reach: Interval) -> bool:

@@ -21,11 +21,13 @@ from pyqsim.targets.target import IntegerRange
 __all__ = [
     "CODES_S8",
     "CODES_U8",
+    "FLOATS",
     "MINUS_ONE",
     "ONE",
     "S8",
     "S16",
     "S32",
+    "SIGNIFICANDS",
     "U8",
     "U16",
     "dot",
@@ -39,6 +41,12 @@ S8, S16, S32 = (IntegerRange.of_bits(bits) for bits in (8, 16, 32))
 U8, U16 = (IntegerRange.of_bits(bits, signed=False) for bits in (8, 16))
 #: b of an instruction with one operand, or of a sum.
 ONE, MINUS_ONE = IntegerRange(1, 1), IntegerRange(-1, -1)
+#: a of a conversion from float32; what else there is to know of its operand.
+SIGNIFICANDS = IntegerRange(-(2**24), 2**24)
+FLOATS = (
+    "The float32 number is a * 2**s, and s comes with the call, PowerOfTwoFactor(s): so can every "
+    "finite one be written. Not covered, because datapaths take integers: infinities and NaN"
+)
 CODES_S8, CODES_U8 = Clamp(-128, 127), Clamp(0, 255)
 
 

@@ -119,6 +119,8 @@ def _probes() -> Iterator[Probe]:
     lanes = (0, 1, -1, 127, -128, 255, 32767, -32768, 2**31 - 1, -(2**31))
     for scales, bias in product(_SCALES, lanes):
         yield Probe(_edges()[:, None], ones, bias, scales)
+    for bias in (2**16 - 1, 2**32 - 1):  # the ends of unsigned lanes
+        yield Probe(_edges()[:, None], ones, bias, _SCALES[0])
     yield Probe(_edges()[:, None], ones, 0, _ROUNDED_PRODUCT)
     pairs_a = _tuples((0, 1, 127, -128, 255, 32767, -32768), 2)
     pairs_b = _tuples((0, 1, -1, 127, -128, 32767, -32768), 2).T

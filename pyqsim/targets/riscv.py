@@ -138,15 +138,21 @@ def _rounded(bits: int, mode: str) -> tuple[Target, ...]:
     )
 
 
+def _saturating(bits: int, *, signed: bool) -> Datapath:
+    return Datapath(reduce=(Accumulate(bits, SATURATE, start="bias", signed=signed),))
+
+
 def _plain(bits: int) -> tuple[Target, ...]:
     """The instructions that do not round."""
     lane = IntegerRange.of_bits(bits)
-    saturating = Datapath(reduce=(Accumulate(bits, SATURATE, start="bias"),))
+    unsigned = IntegerRange.of_bits(bits, signed=False)
     found = tuple(
-        replace(_target(name, title, saturating, lane, sign, bits), bias=lane)
-        for name, title, sign in (
-            ("vsadd", "bias plus a, saturating", ONE),
-            ("vssub", "bias minus a, saturating", MINUS_ONE),
+        replace(_target(name, title, _saturating(bits, signed=of is lane), of, sign, bits), bias=of)
+        for name, title, of, sign in (
+            ("vsadd", "bias plus a, saturating", lane, ONE),
+            ("vssub", "bias minus a, saturating", lane, MINUS_ONE),
+            ("vsaddu", "bias plus a, unsigned, saturating", unsigned, ONE),
+            ("vssubu", "bias minus a, unsigned, saturating", unsigned, MINUS_ONE),
         )
     )
     wrapping = Datapath(reduce=(Accumulate(2 * bits, WRAP, start="bias"),))

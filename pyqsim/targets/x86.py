@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pyqsim.datapath import Accumulate, Datapath, Narrow
-from pyqsim.modes import FLOOR, HALF_UP, SATURATE, WRAP
+from pyqsim.modes import FLOOR, HALF_EVEN, HALF_UP, SATURATE, WRAP
 from pyqsim.targets.common import (
+    FLOATS,
     MINUS_ONE,
     ONE,
     S8,
     S16,
     S32,
+    SIGNIFICANDS,
     U8,
     dot,
     multiply_high,
+    shifter,
 )
 from pyqsim.targets.target import IntegerRange, Target
 
@@ -147,4 +150,17 @@ TARGETS = (
     _pack("packusdw", S32, 16, signed=False),
     _pack("packsswb", S16, 8, signed=True),
     _pack("packuswb", S16, 8, signed=False),
+    replace(
+        _target(
+            "cvtps2dq",
+            "float32 to s32, half to even",
+            shifter(HALF_EVEN, 32, SATURATE),
+            SIGNIFICANDS,
+            ONE,
+            1,
+        ),
+        shifts=IntegerRange(-40, 6),
+        notes=f"{FLOATS}, nor numbers of 2**31 and more",
+        pitfalls=("NaN and all that overflows, upward too, give -2**31: nothing saturates",),
+    ),
 )

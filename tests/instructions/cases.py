@@ -14,7 +14,7 @@ __all__ = ["Cases", "cases_of"]
 #: A block of columns of the probes.
 BLOCK = 64
 
-#: Sizes (M, N) by what the cases are, for the golden files (0), the default run (1), the long one (2).
+#: Sizes (M, N) for the golden files (0), the default run (1), the long one (2).
 _SIZES = {
     "product": ((32, 64), (48, 4096), (256, 65536)),
     "groups": ((32, 64), (64, 8192), (1024, 32768)),

@@ -11,7 +11,7 @@ import pytest
 
 import pyqsim as qs
 from pyqsim.errors import DatapathError, OperandError, PyqsimError
-from pyqsim.targets import LayerData, distinguish, identify
+from pyqsim.targets import IntegerRange, LayerData, distinguish, identify
 from pyqsim.targets.canonical import canonical
 from pyqsim.targets.layer_data import load_arrays
 
@@ -146,6 +146,40 @@ def test_a_cast_after_a_sum_of_many_is_no_register_of_it() -> None:
     assert forms[0] == forms[1] != forms[2]
     layer = LayerData([[100, 100, -100]], [[1]] * 3)
     assert [layer.run(one).item() for one in (late, twice, every)] == [100, 100, 27]
+
+
+def _forms(names: tuple[str, str], a: IntegerRange, b: int, **more: object) -> set[qs.Datapath]:
+    options = {"k": 1, "bias": None, "zero_point": False, **more}
+    both = IntegerRange(b, b)
+    return {canonical(qs.targets.get(name), a, both, **options) for name in names}
+
+
+def test_ties_away_are_ties_up_without_negative_numbers() -> None:
+    """-5/2 tells them apart; no number of 0 or more does."""
+    names = "arm-fcvtas-32", "riscv-vssrl-rnu-e32"
+    shifts = IntegerRange(-31, 0)
+    assert len(_forms(names, IntegerRange(0, 2**24), 1, shifts=shifts)) == 1
+    assert len(_forms(names, IntegerRange(-1, 2**24), 1, shifts=shifts)) == 2
+    even = "arm-fcvtns-32", "riscv-vssrl-rnu-e32"
+    assert len(_forms(even, IntegerRange(0, 2**24), 1, shifts=shifts)) == 2
+    a = np.arange(4096)
+    for shift in range(12):
+        layer = LayerData(a[:, None], [[1]], a_scale=1.0, b_scale=1.0, out_scale=2.0**shift)
+        up, away = (layer.run(qs.targets.get(name)) for name in names)
+        assert (up == away).all()
+
+
+def test_unsigned_lanes_that_saturate_at_0_only_are_one_machine() -> None:
+    """Differences of 8-bit numbers in 8 and 16 bits, all of them; sums reach the other end."""
+    lane = IntegerRange(0, 255)
+    minus, plus = ((f"riscv-vs{op}u-e8", f"riscv-vs{op}u-e16") for op in ("sub", "add"))
+    assert len(_forms(minus, lane, -1, bias=lane)) == 1
+    assert len(_forms(plus, lane, 1, bias=lane)) == 2
+    every = np.arange(256)
+    for names, b, equal in ((minus, -1, True), (plus, 1, False)):
+        layer = LayerData(every[:, None], np.full((1, 256), b), bias=every)
+        narrow, wide = (layer.run(qs.targets.get(name)) for name in names)
+        assert (narrow == wide).all() == equal
 
 
 def _machine(name: str, *steps: qs.Accumulate | qs.Narrow) -> qs.targets.Target:
