@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from pyqsim.calibration.choice import fit_maker
@@ -32,6 +33,10 @@ class Calibrator:
         As in `pyqsim.calibration.quantize`.
     axis : int, optional
         One scale a channel: every chunk has the same number of channels along this axis.
+    group, group_axis : int, optional
+        One scale for every `group` elements along `group_axis`: every chunk holds the whole of
+        that axis, and the tensor is cut along others. (A chunk does not say which part of an axis
+        it is, and the order of the chunks does not matter.)
     symmetric, power_of_two, **options
         As in `pyqsim.calibration.quantize`.
 
@@ -62,6 +67,12 @@ class Calibrator:
     (Codebook([-1, 0, 1], [-0.5, 0.625], frac_bits=0), 4.0)
     >>> chunks = [[0.5, -1.0], [0.25]]
     >>> scale, _ = Calibrator(Affine(8), "mse").fit(lambda: chunks)
+
+    Groups of two along rows, the columns in two chunks:
+
+    >>> halves = [[[1.0], [2.0], [127.0]], [[-254.0], [0.0], [3.0]]]
+    >>> Calibrator(Affine(8), group=2).fit(lambda: halves)[0]
+    array([2., 1.])
     """
 
     def __init__(
@@ -70,13 +81,16 @@ class Calibrator:
         method: str | None = None,
         axis: int | None = None,
         *,
+        group: int | None = None,
+        group_axis: int = 0,
         symmetric: bool | str | None = None,
         power_of_two: bool = False,
         **options: Any,
     ) -> None:
         self._make = fit_maker(fmt, method, symmetric, power_of_two, **options)
-        self._axis = axis
-        self._fit: Fit | None = None if axis is not None else self._make(1)
+        self._axes = (axis, group, group_axis)
+        self._first: Granularity | None = None  # of the first chunk
+        self._fits: list[Fit] = [self._make(1)] if axis is None and group is None else []
         self._passes = self._make(1).passes
         self._seen = [0]
         self._closed = False
@@ -96,12 +110,13 @@ class Calibrator:
             As `result`.
         """
         self.result()
-        return self._fed().fmt
+        return self._fed()[0].fmt
 
-    def _fed(self) -> Fit:
-        if self._fit is None:
+    def _fed(self) -> list[Fit]:
+        """A fit of all rows, or one of the whole groups and one of the short last ones."""
+        if not self._fits:
             raise QuantizationError("result: no chunk was fed, allowed: after at least one")
-        return self._fit
+        return self._fits
 
     def update(self, chunk: npt.ArrayLike) -> None:
         """Take a chunk.
@@ -109,7 +124,7 @@ class Calibrator:
         Parameters
         ----------
         chunk : array_like of float or int
-            Any shape that has `axis`; finite.
+            Any shape that has `axis` and `group_axis`; finite.
 
         Raises
         ------
@@ -118,20 +133,32 @@ class Calibrator:
         OperandError
             For what is not real numbers.
         ShapeError
-            For another number of channels than before.
+            For another number of channels than before, or another length of `group_axis`.
         ModeError
             After the last pass.
         """
         if self._closed:
             raise ModeError("update: after the last pass, allowed: before")
         reals = real_array("chunk", chunk)
-        (rows,) = Granularity(reals.shape, self._axis).rows(reals)
-        if self._fit is None:
-            self._fit = self._make(len(rows))
-        if len(rows) != self._fit.count:
-            raise ShapeError(f"chunk: {len(rows)} channels, allowed: {self._fit.count}")
-        self._seen[-1] += rows.shape[1]
-        self._fit.update(rows)
+        granularity = Granularity(reals.shape, *self._axes)
+        parts = granularity.rows(reals)
+        self._check_shape(granularity)
+        if not self._fits:
+            self._fits = [self._make(len(rows)) for rows in parts]
+            for fit in self._fits[1:]:
+                fit.join(self._fits[0])
+        self._seen[-1] += parts[0].shape[1]
+        for fit, rows in zip(self._fits, parts, strict=True):
+            if not fit.finished:
+                fit.update(rows)
+
+    def _check_shape(self, granularity: Granularity) -> None:
+        """Raise unless a chunk has the channels and groups of the first one."""
+        self._first = self._first or granularity
+        pairs = zip(_lengths(granularity), _lengths(self._first), strict=True)
+        for what, (found, wanted) in zip(("channels", "along group_axis"), pairs, strict=True):
+            if found != wanted:
+                raise ShapeError(f"chunk: {found} {what}, allowed: {wanted}")
 
     def next_pass(self) -> bool:
         """Say that all chunks were fed once.
@@ -155,9 +182,9 @@ class Calibrator:
                 f"pass {len(self._seen)} saw {self._seen[-1]} elements a scale, allowed: "
                 f"{self._seen[0]}, as the first pass did"
             )
-        fit = self._fed()
-        fit.end()
-        self._closed = fit.finished
+        for fit in [fit for fit in self._fed() if not fit.finished]:
+            fit.end()
+        self._closed = all(fit.finished for fit in self._fed())
         if not self._closed:
             self._seen.append(0)
         return not self._closed
@@ -168,9 +195,10 @@ class Calibrator:
         Returns
         -------
         scale : ndarray of float64
-            ``()`` or ``(channels,)``, with a leading plane axis where there are several planes.
+            ``()``, ``(channels,)``, ``(groups,)`` or ``(groups, channels)``, with a leading plane
+            axis where there are several planes.
         zero_point : ndarray of int64
-            ``()`` or ``(channels,)``.
+            Without plane axis.
 
         Raises
         ------
@@ -182,13 +210,13 @@ class Calibrator:
             raise QuantizationError(
                 f"result: pass {len(self._seen)} of {self.passes}, allowed: after the last"
             )
-        fit = self._fed()
-        scale, zero_point = fit.result()
-        planes = (fit.fmt.planes,) if fit.fmt.planes > 1 else ()
-        channels = () if self._axis is None else zero_point.shape
-        scale = scale.reshape((*planes, *channels))
+        fits = self._fed()
+        scales, zero_points = zip(*[fit.result() for fit in fits], strict=True)
+        shape = () if self._first is None else self._first.parameter_shape
+        planes = (fits[0].fmt.planes,) if fits[0].fmt.planes > 1 else ()
+        scale = np.concatenate(scales, axis=-1).reshape((*planes, *shape))
         ScaleRule.check(scale)
-        return scale, zero_point.reshape(channels)
+        return scale, np.concatenate(zero_points).reshape(shape)
 
     def fit(self, chunks: Callable[[], Iterable[npt.ArrayLike]]) -> tuple[Reals, Integers]:
         """Run all passes.
@@ -209,3 +237,10 @@ class Calibrator:
                 self.update(chunk)
             again = self.next_pass()
         return self.result()
+
+
+def _lengths(granularity: Granularity) -> tuple[int | None, int | None]:
+    """How many channels there are, and elements along the axis of groups."""
+    shape, axis, group_axis = granularity.shape, granularity.axis, granularity.group_axis
+    channels = None if axis is None else shape[axis]
+    return channels, None if granularity.group is None else shape[group_axis]

@@ -137,6 +137,7 @@ class CodebookFit(Fit):
         super().__init__(fmt, count)
         self._rules = _Rules(fmt, reach, iterations, power_of_two, template=True)
         self._clusters = self._rules.clusters(1)
+        self._joined = False
         self._scales = np.ones(count)
         self.passes = 1 + self._clusters.passes
 
@@ -145,6 +146,11 @@ class CodebookFit(Fit):
         """Whether nothing needs to be fed any more."""
         return self._clusters.finished
 
+    def join(self, other: Fit) -> None:
+        """Put the numbers into the clusters of `other`, which closes their passes."""
+        assert isinstance(other, CodebookFit)
+        self._clusters, self._joined = other._clusters, True
+
     def _later(self, rows: Reals) -> None:
         self._clusters.update((rows / self._scales[:, np.newaxis]).reshape(1, -1))
 
@@ -152,7 +158,8 @@ class CodebookFit(Fit):
         if self.turn == 0:
             self._scales = self._rules.scales(self.largest)
             return
-        self._clusters.end()
+        if not self._joined:
+            self._clusters.end()
         if self.finished:
             self.fmt = self._rules.filled(self._clusters.borders())
 

@@ -86,6 +86,12 @@ class Fit(ABC):
             self.end()
         return self.result()
 
+    def join(self, other: Fit) -> None:  # noqa: B027 (what a fit may leave out)
+        """Take from `other`, fed with the other rows, what one format for all has in common.
+
+        Called before anything is fed; `other` closes each pass first.
+        """
+
     @abstractmethod
     def result(self) -> tuple[Reals, Integers]:
         """Scales, shape (count,) or (planes, count), and zero points, shape (count,)."""

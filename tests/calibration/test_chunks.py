@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyqsim.calibration import Calibrator, fit_scale, quantize
 from pyqsim.calibration.exact_sum import ExactSums
 from pyqsim.errors import ModeError, OperandError, QuantizationError, ShapeError
-from pyqsim.formats import Affine, BitPlanes, Codebook, PiecewiseLinear, Planes, PowerOfTwo
+from pyqsim.formats import Affine, Binary, BitPlanes, Codebook, PiecewiseLinear, Planes, PowerOfTwo
 
 normal = np.random.default_rng(4).normal(size=(60, 3)) * np.array([1, 5, 1e-200])
 
@@ -99,6 +99,89 @@ def test_formats_with_fits_of_their_own(fmt, options, seed):
         assert calibrator.format == whole.format
         if options.get("power_of_two"):
             assert (np.frexp(scale)[0] == 0.5).all()
+
+
+# -- one scale a group -----------------------------------------------------------------------------
+
+#: Rows to be grouped, columns to be cut, channels.
+block = np.random.default_rng(5).standard_t(3, (7, 30, 2)) * np.array([1.0, 40.0])
+LAYOUTS = [  # group, group_axis, axis, what the tensor is cut along
+    (3, 0, None, 1),  # 7 = 3 + 3 + 1
+    (3, 0, 2, 1),
+    (7, -3, -1, 1),
+    (100, 0, 2, 1),
+    (4, 1, 2, 0),
+    (15, 1, None, 2),
+    (1, 2, 0, 1),
+]
+
+
+def pieces(x, axis, seed):
+    """The tensor cut along one axis, its slices in another order, an empty chunk among them."""
+    return [np.moveaxis(part, 0, axis) for part in cuts(np.moveaxis(x, axis, 0), seed)]
+
+
+def same_as_whole(fmt, layout, **options):
+    group, group_axis, axis, cut = layout
+    whole = quantize(block, fmt, axis, group=group, group_axis=group_axis, **options)
+    calibrator = Calibrator(fmt, axis=axis, group=group, group_axis=group_axis, **options)
+    scale, zero_point = calibrator.fit(lambda: pieces(block, cut, seed=group))
+    assert scale.shape == whole.scale.shape
+    assert scale.tobytes() == whole.scale.tobytes()
+    assert zero_point.tolist() == whole.zero_point.tolist()
+    assert calibrator.format == whole.format
+    again = quantize(
+        block, calibrator.format, axis, scale=scale, zero_point=zero_point,
+        group=group, group_axis=group_axis,
+    )  # fmt: skip
+    assert again == whole
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+@pytest.mark.parametrize(
+    ("fmt", "options"),
+    [
+        *[
+            (fmt, {"method": method, **FEW})
+            for method, fmt in PAIRS
+            if fmt in (Affine(4), Binary())
+        ],
+        (Affine(4, signed=False), {"method": "minmax"}),
+        (Affine(4), {"method": "mse", "symmetric": False, "power_of_two": True, "grid": 9}),
+        (PowerOfTwo(4), {"method": "percentile"}),
+        (PiecewiseLinear(4), {}),
+        (PiecewiseLinear(4), {"method": "search"}),
+        (BitPlanes(2), {"iterations": 5}),
+        (Codebook([-2, -1, 0, 1, 2]), {"method": "k_means"}),
+    ],
+    ids=str,
+)
+def test_groups(layout, fmt, options):
+    same_as_whole(fmt, layout, **options)
+
+
+def test_a_part_of_the_grouped_axis_is_no_chunk():
+    calibrator = Calibrator(Affine(8), group=2, group_axis=1)
+    calibrator.update(np.ones((3, 5)))
+    with pytest.raises(ShapeError, match="chunk: 4 along group_axis, allowed: 5"):
+        calibrator.update(np.ones((3, 4)))
+    both = Calibrator(Affine(8), axis=0, group=2, group_axis=1)
+    both.update(np.ones((3, 5)))
+    with pytest.raises(ShapeError, match="chunk: 4 channels, allowed: 3"):
+        both.update(np.ones((4, 5)))
+    assert both.result()[0].shape == (3, 3)
+    for options, message in (
+        ({"group": 0}, "group=0, allowed: an int >= 1"),
+        ({"group": 2, "group_axis": 2}, "group_axis=2, allowed: -2..1"),
+        ({"group": 2, "axis": 0}, "group_axis=0, allowed: any but axis=0"),
+    ):
+        with pytest.raises(ShapeError, match=message):
+            Calibrator(Affine(8), **options).update(np.ones((2, 2)))
+    with pytest.raises(QuantizationError, match="no chunk was fed, allowed: after at least one"):
+        Calibrator(Affine(8), group=2).result()
+
+
+# -- passes ----------------------------------------------------------------------------------------
 
 
 def test_ties_of_k_means_in_chunks():
