@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,23 @@ __all__ = ["GMAC", "Unit", "add_options", "chosen", "finish", "kernel", "run", "
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What rates are counted in: units of work a second, divided by `scale`."""
+    """What rates are shown in.
+
+    Attributes
+    ----------
+    name : str
+    scale : float
+        How many units of work a second, or, where `inverse`, seconds a unit of work, are one.
+    inverse : bool
+    """
 
     name: str
     scale: float
+    inverse: bool = False
+
+    def shown(self, rate: float) -> str:
+        """A rate, in units of work a second, for a table."""
+        return f"{(1 / rate if self.inverse else rate) / self.scale:.4g}"
 
 
 GMAC = Unit("GMAC/s", 1e9)
@@ -98,8 +112,10 @@ def chosen(options: argparse.Namespace, contest: Contest) -> Contest:
     return replace(contest, contestants=kept)
 
 
-def run(options: argparse.Namespace, contests: Iterable[Contest], unit: Unit) -> list[Entry]:
-    """Hold contests one after the other, and print a table of each as soon as it is over.
+def run(
+    options: argparse.Namespace, contests: Iterable[Contest], unit: Unit, *, compact: bool = False
+) -> list[Entry]:
+    """Hold contests one after the other, and show each as soon as it is over; then all of them.
 
     Parameters
     ----------
@@ -109,21 +125,50 @@ def run(options: argparse.Namespace, contests: Iterable[Contest], unit: Unit) ->
         Made one at a time: operands need not exist all at once.
     unit : Unit
         Of the rates printed.
+    compact : bool
+        Show each contest as a line instead of a table.
 
     Returns
     -------
     list of Entry
     """
-    past, entries = Past(options.patience), []
+    past, entries, held = Past(options.patience), [], 0
     for contest in contests:
         try:
             found = hold(chosen(options, contest), options.seconds, past)
         except WrongResultError as error:
             sys.exit(f"WRONG: {error}")
-        print(f"\n{contest.work}")
-        print(_table(found, unit), flush=True)
+        if compact:
+            shown = "-" if found[0].rate is None else f"{unit.shown(found[0].rate)} {unit.name}"
+            print(f"{contest.work}: {shown}", flush=True)
+        else:
+            print(f"\n{contest.work}\n{_table(found, unit)}", flush=True)
         entries += found
+        held += 1
+    if held > 1:
+        print(f"\n{_summary(entries, unit)}")
     return entries
+
+
+def _summary(entries: Sequence[Entry], unit: Unit) -> str:
+    """A line a contest: the first contestant, and the fastest program of others."""
+    rows = []
+    for work, group in groupby(entries, key=lambda entry: entry.work):
+        first, *others = group
+        if first.rate is None:
+            rows.append((work, "-", "-", "-", "-", first.note))
+            continue
+        timed = (entry for entry in others if not entry.ours and entry.ratio is not None)
+        best = min(timed, key=lambda entry: entry.ratio or 0.0, default=None)
+        share = "-" if first.of_peak is None else f"{first.of_peak:.3f}"
+        other = (
+            ("-", "-", "")
+            if best is None or best.rate is None
+            else (unit.shown(best.rate), f"{best.ratio:.3g} x", best.name)
+        )
+        rows.append((work, unit.shown(first.rate), share, *other))
+    header = ("", unit.name, "of peak", "best other", "first is", "")
+    return _noted(header, rows)
 
 
 def kernel(plan: Plan) -> str:
@@ -132,12 +177,18 @@ def kernel(plan: Plan) -> str:
 
 
 def _table(entries: Sequence[Entry], unit: Unit) -> str:
-    header = ("", "time a call", unit.name, "first is", "of peak")
-    head, rule, *lines = aligned(header, [_row(entry, unit) for entry in entries]).splitlines()
-    width = len(rule) + 2
-    notes = (entry.note for entry in entries)
-    noted = (f"{line:{width}}{note}".rstrip() for line, note in zip(lines, notes, strict=True))
-    return "\n".join((head, rule, *noted))
+    header = ("", "time a call", unit.name, "first is", "of peak", "")
+    return _noted(header, [(*_row(entry, unit), entry.note) for entry in entries])
+
+
+def _noted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose last column is text of any length."""
+    lines = aligned(header[:-1], [row[:-1] for row in rows]).splitlines()
+    width = len(lines[1]) + 2
+    notes = (header[-1], "", *(row[-1] for row in rows))
+    return "\n".join(
+        f"{line:{width}}{note}".rstrip() for line, note in zip(lines, notes, strict=True)
+    )
 
 
 def _row(entry: Entry, unit: Unit) -> tuple[str, ...]:
@@ -146,7 +197,7 @@ def _row(entry: Entry, unit: Unit) -> tuple[str, ...]:
     return (
         entry.name,
         _time(entry.timing.best),
-        f"{entry.rate / unit.scale:.4g}",
+        unit.shown(entry.rate),
         "-" if entry.ratio is None else f"{entry.ratio:.3g} x",
         "-" if entry.of_peak is None else f"{entry.of_peak:.3f}",
     )
