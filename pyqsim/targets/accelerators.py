@@ -1,9 +1,9 @@
-"""Accelerators: Gemmini, VTA, NVDLA, Hexagon HVX, NVIDIA dp4a, an in-memory array."""
+"""Accelerators: Gemmini, VTA, GNA, BitNet's lanes, Hexagon HVX, an in-memory array."""
 
 from __future__ import annotations
 
 from pyqsim.datapath import Accumulate, AddBias, Datapath, Narrow, Requantize
-from pyqsim.modes import FLOOR, HALF_AWAY, HALF_UP, SATURATE, WRAP
+from pyqsim.modes import FLOOR, HALF_UP, SATURATE, WRAP
 from pyqsim.requantize import FloatScale, ShiftOnly
 from pyqsim.targets.common import CODES_S8, ONE, S8, S16, S32, U8, dot, shifter
 from pyqsim.targets.target import IntegerRange, Target
@@ -70,40 +70,6 @@ TARGETS = (
         ),
     ),
     Target(
-        name="nvdla-cacc-int8",
-        family="accelerators",
-        title="NVDLA convolution accumulator, int8: 34-bit saturating sum, rounded to 32",
-        datapath=Datapath(
-            reduce=(Accumulate(group=64), Accumulate(34, SATURATE)),
-            output=(Requantize(ShiftOnly(HALF_AWAY, 32, SATURATE)),),
-        ),
-        a=S8,
-        b=S8,
-        source="nvdla/hw nvdlav1@8e06b1b CMAC, CACC; nvdla/doc@31f5740 precision.rst",
-        confidence="read",
-        shifts=IntegerRange(-16, 0),
-        notes="truncate comes with the call, PowerOfTwoFactor(-truncate), 0..16 here. K tiles of "
-        "64 channels: conv2d's order (('c', 64), 'kh', 'kw', 'c')",
-        pitfalls=(
-            "Beyond 16 bits the RTL keeps 16 fraction bits only and rounds some values down",
-        ),
-    ),
-    Target(
-        name="nvdla-cacc-int16",
-        family="accelerators",
-        title="NVDLA convolution accumulator, int16: 48-bit saturating sum, rounded to 32",
-        datapath=Datapath(
-            reduce=(Accumulate(group=64), Accumulate(48, SATURATE)),
-            output=(Requantize(ShiftOnly(HALF_AWAY, 32, SATURATE)),),
-        ),
-        a=S16,
-        b=S16,
-        shifts=IntegerRange(-16, 0),
-        source="nvdla/hw nvdlav1@8e06b1b CMAC, CACC; nvdla/doc@31f5740 precision.rst",
-        confidence="read",
-        notes="As nvdla-cacc-int8; 38-bit partial sums of 64 products",
-    ),
-    Target(
         name="gna-int16",
         family="accelerators",
         title="Intel GNA 2, int16: wide sums over 12288 inputs, then saturated to 32 bits",
@@ -165,16 +131,6 @@ TARGETS = (
         notes="The shift comes with the call, PowerOfTwoFactor(-s), s in 0..15; without :rnd FLOOR",
     ),
     Target(
-        name="nvidia-dp4a",
-        family="accelerators",
-        title="NVIDIA dp4a: accumulator + 4 products, wraps",
-        datapath=dot(4, 32, WRAP),
-        a=S8,
-        b=S8,
-        source="NVIDIA PTX ISA, dp4a",
-        confidence="documented",
-    ),
-    Target(
         name="adc-column",
         family="accelerators",
         title="in-memory array: columns of 64 rows read by a 5-bit converter",
@@ -191,31 +147,5 @@ TARGETS = (
         confidence="unconfirmed",
         notes="An example to copy: rows, converter bits and step differ from chip to chip",
         pitfalls=("Real converters also have noise and offset, which no integer model holds",),
-    ),
-    Target(
-        name="dsp48e2",
-        family="accelerators",
-        title="Xilinx DSP48E2: 27 x 18 multiplier, 48-bit accumulator, wraps",
-        datapath=Datapath(reduce=(Accumulate(48, WRAP),)),
-        a=IntegerRange.of_bits(27),
-        b=IntegerRange.of_bits(18),
-        source="Xilinx UG579",
-        confidence="documented",
-        pitfalls=("Overflow is silent unless pattern detect is used",),
-    ),
-    Target(
-        name="dsp48e2-int8-packed",
-        family="accelerators",
-        title="two int8 products a DSP48E2: 18-bit partial sums of 7, corrected",
-        datapath=Datapath(reduce=(Accumulate(18, WRAP, group=7), Accumulate())),
-        a=S8,
-        b=S8,
-        source="Xilinx WP486, WP487",
-        confidence="documented",
-        notes="P += ((a << 18) + b) * c; both results as here, the upper one after adding P[17]",
-        pitfalls=(
-            "8 products of -128 * -128 do not fit: at most 7, or 8 without -128 on one side",
-            "Uncorrected, the upper result is 1 too low wherever the lower one is negative",
-        ),
     ),
 )

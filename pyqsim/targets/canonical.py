@@ -17,11 +17,17 @@ Every rewriting keeps all results for operands inside the stated ranges and K up
 9. A register that a right shift of what comes cannot leave is exact, where no shift is to the left.
 10. Where nothing negative is shifted, what a rounding rule does to negative numbers does not count.
 11. An unsigned accumulator that saturates at 0 only has 63 bits.
+12. A register that traps makes no other number: where there is a result, it might as well wrap.
+13. TOSA's single rounding and Ethos-U's NATURAL are TFLite's single rounding on 32-bit sums: the
+    mantissa is rounded HALF_AWAY to 31 bits and ``x * m`` once, HALF_UP; factors so small that they
+    are encoded otherwise give 0.
+14. NVDLA's SDP given a power of two is a shift.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from pyqsim import bounds
 from pyqsim.bounds import Interval
@@ -37,10 +43,20 @@ from pyqsim.datapath import (
     ReduceStep,
     Register,
     Requantize,
+    Scheme,
 )
 from pyqsim.errors import AccumulatorRangeError
-from pyqsim.modes import FLOOR, ROUNDINGS, SATURATE, SATURATE_HOLD, WRAP, Rounding
-from pyqsim.requantize import FloatScale, ShiftOnly
+from pyqsim.modes import (
+    FLOOR,
+    HALF_AWAY,
+    ROUNDINGS,
+    SATURATE,
+    SATURATE_HOLD,
+    TRAP,
+    WRAP,
+    Rounding,
+)
+from pyqsim.requantize import EthosU, FloatScale, NvdlaSdp, ShiftOnly, SingleRounding, TosaScale32
 from pyqsim.targets.target import IntegerRange, Target
 
 __all__ = ["LARGEST_K", "canonical"]
@@ -70,7 +86,7 @@ def canonical(
     bias : IntegerRange or None
         None: it is 0.
     zero_point : bool
-        Whether the output zero point may differ from 0.
+        Whether zero points, of operands and output, may differ from 0.
     shifts : IntegerRange, optional
         The shifts that come with the call, positive is left.
 
@@ -87,10 +103,11 @@ def canonical(
     >>> sdot.datapath == smmla.datapath, both[0] == both[1]
     (False, True)
     """
-    datapath = _folded_zero_points(target.datapath)
+    datapath = _folded_zero_points(_without_traps(target.datapath))
     datapath = replace(datapath, reduce=_without_spill(datapath.reduce, k))
     reduce, output = _bias_after_sum(datapath, bias=bias is not None)
-    product = bounds.scale(Interval(a.low, a.high), Interval(b.low, b.high))
+    operands = (_reached(one, zero_point=zero_point) for one in (a, b))
+    product = bounds.scale(*operands)
     start = bounds.ZERO if bias is None else Interval(bias.low, bias.high)
     reduce = _exact_where_it_fits(reduce, product, k, start)
     if bias is None:
@@ -98,6 +115,7 @@ def canonical(
     if not zero_point:
         output = [step for step in output if not isinstance(step, AddZeroPoint)]
     if not datapath.reduce and shifts is not None:
+        output = list(map(_as_shift, output))
         if shifts.high <= 0:
             output = _exact_shifts(output, product, -shifts.high)
         if product.low >= 0:
@@ -105,8 +123,14 @@ def canonical(
     return replace(
         datapath,
         reduce=tuple(_short(_joined(reduce), k)),
-        output=tuple(map(_clamp_after_rounding, output)),
+        output=tuple(map(_one_scheme, output)),
     )
+
+
+def _reached(operand: IntegerRange, *, zero_point: bool) -> Interval:
+    """What enters a product: any zero point in the operand's range may have been subtracted."""
+    spread = operand.high - operand.low
+    return Interval(-spread, spread) if zero_point else Interval(operand.low, operand.high)
 
 
 def _exact_shifts(output: list[OutputStep], value: Interval, least: int) -> list[OutputStep]:
@@ -136,6 +160,11 @@ def _rounding_of_positives(step: OutputStep) -> OutputStep:
         return step
     both = Rounding((step.scheme.rounding.table & 0xFF) * 0x101)
     return Requantize(replace(step.scheme, rounding=both))
+
+
+def _as_shift(step: OutputStep) -> OutputStep:
+    """Rule 14, for powers of two that its encoder holds exactly, as it does all to 2**-48."""
+    return Requantize(ShiftOnly(HALF_AWAY)) if step == Requantize(NvdlaSdp()) else step
 
 
 def _plain(step: ReduceStep) -> bool:
@@ -317,7 +346,29 @@ def _joins(first: ReduceStep, then: ReduceStep) -> bool:
     return whole and _plain(first) and _plain(then) and (first.bits or 64) >= (then.bits or 64)
 
 
-def _clamp_after_rounding(step: OutputStep) -> OutputStep:
-    """Rule 6; the door has checked that a Clamp follows."""
-    before = Requantize(FloatScale(clamp="before"))
-    return Requantize(FloatScale()) if step == before else step
+#: Rules 6 and 13; where a clamp comes before, the door has checked that a Clamp follows.
+_ONE_SCHEME: dict[Scheme, Scheme] = {
+    FloatScale(clamp="before"): FloatScale(),
+    TosaScale32(double_round=False): SingleRounding(),
+    EthosU("natural"): SingleRounding(),
+}
+
+
+def _one_scheme(step: OutputStep) -> OutputStep:
+    if not isinstance(step, Requantize):
+        return step
+    return Requantize(_ONE_SCHEME.get(step.scheme, step.scheme))
+
+
+def _without_traps(datapath: Datapath) -> Datapath:
+    """Rule 12."""
+
+    def wrapping(step: Any) -> Any:
+        traps = getattr(step, "overflow", WRAP) == TRAP
+        return replace(step, overflow=WRAP) if traps else step
+
+    return replace(
+        datapath,
+        reduce=tuple(map(wrapping, datapath.reduce)),
+        output=tuple(map(wrapping, datapath.output)),
+    )

@@ -1,12 +1,18 @@
-"""CMSIS-NN, both builds."""
+"""CMSIS-NN: both builds, the MVE forms of the single-rounding one, and 16x8."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from pyqsim.requantize import DoubleRounding, SingleRounding
-from pyqsim.targets.common import CODES_S8, S8, layer
-from pyqsim.targets.target import Target
+from pyqsim.datapath import Accumulate, AddBias, AddZeroPoint, Clamp, Datapath, Requantize
+from pyqsim.requantize import (
+    CmsisRequantizeS64,
+    DoubleRounding,
+    MveSingleRounding,
+    SingleRounding,
+)
+from pyqsim.targets.common import CODES_S8, S8, S16, layer
+from pyqsim.targets.target import IntegerRange, Target
 from pyqsim.targets.tflite import ZERO_POINTS
 
 __all__ = ["TARGETS"]
@@ -38,5 +44,46 @@ TARGETS = (
         datapath=layer(SingleRounding(), CODES_S8),
         source="ARM-software/CMSIS-NN@99f736a arm_nn_requantize with CMSIS_NN_USE_SINGLE_ROUNDING",
         pitfalls=("The MVE forms of this build round differently",),
+    ),
+    replace(
+        _DOUBLE,
+        name="cmsis-nn-single-mve",
+        group="",
+        title="CMSIS_NN_USE_SINGLE_ROUNDING on MVE: VQDMULH, VRSHL",
+        datapath=layer(MveSingleRounding(), CODES_S8),
+        source="ARM-software/CMSIS-NN@99f736a Include/arm_nnsupportfunctions.h arm_requantize_mve",
+        pitfalls=("Differs from the scalar code where the left shift overflows 32 bits",),
+    ),
+    replace(
+        _DOUBLE,
+        name="cmsis-nn-single-mve-tail",
+        group="",
+        title="the same build, lanes of the predicated helper: VQRDMULH rounds too",
+        datapath=layer(MveSingleRounding("half_up"), CODES_S8),
+        source="ARM-software/CMSIS-NN@99f736a Include/arm_nnsupportfunctions.h "
+        "arm_requantize_mve_pred",
+        pitfalls=("The last columns of a row may round otherwise than the others",),
+    ),
+    replace(
+        _DOUBLE,
+        name="cmsis-nn-16x8",
+        group="",
+        title="int16 activations and int8 weights: arm_nn_requantize_s64",
+        datapath=Datapath(
+            reduce=(Accumulate(64),),
+            output=(
+                AddBias(64),
+                Requantize(CmsisRequantizeS64()),
+                AddZeroPoint(),
+                Clamp(-(2**15), 2**15 - 1),
+            ),
+        ),
+        a=S16,
+        bias=IntegerRange.of_bits(48),
+        zero_points="none: 0 by convention",
+        source="ARM-software/CMSIS-NN@99f736a arm_convolve_s16, arm_nn_requantize_s64",
+        pitfalls=(
+            "Drops to 32 bits one bit too early: from 2**30 on the result has the wrong sign",
+        ),
     ),
 )

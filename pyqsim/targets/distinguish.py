@@ -111,7 +111,7 @@ def _settled(first: Target, second: Target) -> Pair | None:
     bias = _meet(first.bias, second.bias) if both_add else None
     k = min(first.k or LARGEST_K, second.k or LARGEST_K)
     zero_point = bool(first.zero_points and second.zero_points)
-    shifts = None
+    shifts = first.shifts or second.shifts
     if first.shifts is not None and second.shifts is not None:
         shifts = _meet(first.shifts, second.shifts)
         if shifts is None:
@@ -140,12 +140,15 @@ def _smallest_difference(
     """The smallest input on which two targets differ: a probe, row and column of it."""
     best: tuple[tuple[int, int], tuple[Probe, int, int]] | None = None
     for probe, x, y in _answered(first, second, probes):
-        differ = x.known & y.known & (x.values != y.values)
+        rows, columns = x.rows & y.rows, x.columns & y.columns
+        differ = x.inside(rows, columns) != y.inside(rows, columns)
         if not differ.any():
             continue
-        size = np.where(differ, probe.size, np.iinfo(np.int64).max)
-        m, n = (int(i) for i in np.unravel_index(size.argmin(), size.shape))
-        key = (probe.k, int(size[m, n]))
+        sizes = probe.size[np.ix_(rows, columns)]
+        size = np.where(differ, sizes, np.iinfo(np.int64).max)
+        row, column = np.unravel_index(size.argmin(), size.shape)
+        key = (probe.k, int(size[row, column]))
+        m, n = int(np.flatnonzero(rows)[row]), int(np.flatnonzero(columns)[column])
         if best is None or key < best[0]:
             best = key, (probe, m, n)
     return None if best is None else best[1]

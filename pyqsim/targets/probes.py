@@ -29,16 +29,35 @@ _SCALES = (
     (0.1, 0.3, 0.7),
     (0.02, 0.003, 0.11),
 )
-#: 1/2 where the product is rounded to float32, a little more where it is not.
-_ROUNDED_PRODUCT = (1 + 2.0**-13, 1 + 2.0**-13, 2 + 2.0**-11)
+_ENCODINGS = (
+    # 1/2 where the product is rounded to float32, a little more where it is not
+    (1 + 2.0**-13, 1 + 2.0**-13, 2 + 2.0**-11),
+    # just below 1/4: a mantissa of 31 bits is rounded up to 2**31
+    (1 + 2.0**-20, 1 - 2.0**-20, 4.0),
+    # a mantissa of 15 bits is rounded down at once, up by way of 31 bits
+    (65559 / 2**16, 116825 / 2**16, 1.0),
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What one target makes of one probe; `known` is false where it cannot take the operands."""
+    """What one target makes of one probe.
 
-    values: Ints
-    known: npt.NDArray[np.bool_]
+    Attributes
+    ----------
+    rows, columns : ndarray of bool
+        Of the probe: those that the target's ranges hold.
+    values : ndarray of int
+        For each of them, in the narrowest integers that hold all.
+    """
+
+    rows: npt.NDArray[np.bool_]
+    columns: npt.NDArray[np.bool_]
+    values: npt.NDArray[Any]
+
+    def inside(self, rows: npt.NDArray[np.bool_], columns: npt.NDArray[np.bool_]) -> Any:
+        """The values of some of the rows and columns it has."""
+        return self.values[np.ix_(rows[self.rows], columns[self.columns])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,22 +99,23 @@ class Probe:
 
     def answer(self, target: Target) -> Answer:
         """Run a target on those rows and columns that its ranges hold."""
-        rows = _inside(self.rows, target.a).all(axis=1)
-        columns = _inside(self.columns, target.b).all(axis=0)
-        shape = self.size.shape
-        nothing = Answer(
-            np.broadcast_to(np.int64(0), shape), np.broadcast_to(np.bool_(False), shape)
-        )
-        if not rows.any() or not columns.any():
-            return nothing
-        try:
-            result = self.layer(rows, columns).run(target)
-        except PyqsimError:
-            return nothing
-        values, known = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
-        block = np.ix_(rows, columns)
-        values[block], known[block] = result, True
-        return Answer(values, known)
+        rows = np.asarray(_inside(self.rows, target.a).all(axis=1))
+        columns = np.asarray(_inside(self.columns, target.b).all(axis=0))
+        if rows.any() and columns.any():
+            try:
+                return Answer(rows, columns, _narrowest(self.layer(rows, columns).run(target)))
+            except PyqsimError:
+                pass
+        none = np.zeros((0, 0), dtype=np.int8)
+        return Answer(np.zeros_like(rows), np.zeros_like(columns), none)
+
+
+def _narrowest(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    low, high = int(values.min()), int(values.max())
+    types = (np.int8, np.int16, np.int32, np.int64)
+    return values.astype(
+        next(t for t in types if np.iinfo(t).min <= low <= high <= np.iinfo(t).max)
+    )
 
 
 def _inside(values: Ints, limits: IntegerRange) -> npt.NDArray[np.bool_]:
@@ -121,7 +141,10 @@ def _probes() -> Iterator[Probe]:
         yield Probe(_edges()[:, None], ones, bias, scales)
     for bias in (2**16 - 1, 2**32 - 1):  # the ends of unsigned lanes
         yield Probe(_edges()[:, None], ones, bias, _SCALES[0])
-    yield Probe(_edges()[:, None], ones, 0, _ROUNDED_PRODUCT)
+    for scales in _ENCODINGS:
+        yield Probe(_edges()[:, None], ones, 0, scales)
+    for bias in (3 << 22, 2**31 - 1):  # products with 128 that leave 32 bits, or shifted by 8 do
+        yield Probe(_edges()[:, None], ones[:, :6], bias, (1.0, 1.0, 2.0**-7))
     pairs_a = _tuples((0, 1, 127, -128, 255, 32767, -32768), 2)
     pairs_b = _tuples((0, 1, -1, 127, -128, 32767, -32768), 2).T
     for scales, bias in product(_SCALES[:2], (0, 2**31 - 1, -(2**31))):

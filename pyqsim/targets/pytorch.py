@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pyqsim.datapath import Accumulate, CorrectZeroPoints, Datapath, Multiply
 from pyqsim.modes import SATURATE
-from pyqsim.requantize import FloatScale
+from pyqsim.requantize import FbgemmFixedPoint, FloatScale
 from pyqsim.targets.common import CODES_U8, S8, U8, layer, quantized
 from pyqsim.targets.target import Target
 
@@ -106,5 +106,14 @@ TARGETS = (
         "matmul_u8i8acc16_ref",
         notes="KCB = 256 is the default block; other blocks spill elsewhere",
         pitfalls=("Outlier weights go through a separate exact 32-bit path (DoSpmdmOnInpBuffer)",),
+    ),
+    replace(
+        _FBGEMM,
+        name="fbgemm-fixed-point",
+        group="",
+        title="FBGEMM's integer reference: a 31-bit multiplier, half up, in 64 bits",
+        datapath=layer(FbgemmFixedPoint(), CODES_U8),
+        source="pytorch/FBGEMM@71d6f8b RefImplementations.cc requantize_u8acc32_ref, QuantUtils.cc",
+        pitfalls=("Not what its vector kernels do: those scale in float32, ties to even",),
     ),
 )

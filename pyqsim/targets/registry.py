@@ -7,19 +7,40 @@ from pyqsim.targets import (
     accelerators,
     arm,
     cmsis_nn,
+    ethos_u,
     hls,
+    nvdla,
+    nvidia,
     onnxruntime,
     pytorch,
     riscv,
     tflite,
+    tosa,
     x86,
+    xilinx,
     xnnpack,
 )
 from pyqsim.targets.target import Target
 
 __all__ = ["FAMILIES", "get", "names"]
 
-FAMILIES = (tflite, cmsis_nn, xnnpack, onnxruntime, pytorch, x86, arm, riscv, accelerators, hls)
+FAMILIES = (
+    tflite,
+    cmsis_nn,
+    xnnpack,
+    onnxruntime,
+    pytorch,
+    tosa,
+    ethos_u,
+    x86,
+    arm,
+    riscv,
+    nvidia,
+    nvdla,
+    accelerators,
+    xilinx,
+    hls,
+)
 
 _TARGETS: dict[str, Target] = {t.name: t for family in FAMILIES for t in family.TARGETS}
 

@@ -45,6 +45,56 @@ def test_runs_at_the_corners_of_its_ranges(target: qs.targets.Target) -> None:
         assert (y == qs.testing.oracle.matmul(a, b, target.datapath, **data)).all()
 
 
+#: Schemes of the library that are no machine's of their own, and why.
+WITHOUT_TARGET = {
+    "gemmini-shift": "a macro; Gemmini scales in float32",
+    "vta-hls": "vta's shift, read otherwise",
+    "vta-simulator": "vta's shift, read otherwise",
+    "vta-chisel": "vta's shift, which is ShiftOnly in its target",
+    "ap-fixed-8": "an example; hls-ap-* are ShiftOnly of 16 bits",
+    "fixed-point-16": "a form to choose from, no product",
+}
+
+
+def test_every_scheme_has_a_target() -> None:
+    """Or a reason; a rounding of ShiftOnly counts whatever its width and overflow rule."""
+
+    def kind(scheme: object) -> object:
+        return scheme.rounding if isinstance(scheme, qs.requantize.ShiftOnly) else scheme
+
+    used = {kind(target.scheme) for target in ALL}
+    unused = {n for n, scheme in qs.requantize.registered().items() if kind(scheme) not in used}
+    assert unused - set(WITHOUT_TARGET) == set()
+
+
+@pytest.mark.parametrize("truncate", range(32))
+def test_nvdla_truncates_by_up_to_31(truncate: int) -> None:
+    """q = (v << 16) >> t, its lowest 16 bits the fraction: rounded, a tie away from zero."""
+    target = qs.targets.get("nvdla-cacc-int16")
+    sums = [s * (2 * j + 1) << max(truncate - 1, 0) for j in range(4) for s in (1, -1)]
+    data = qs.targets.call_data(target, requantize=qs.requantize.PowerOfTwoFactor(-truncate))
+    for v in (v + d for v in sums for d in (-1, 0, 1)):
+        a, b = _products_of(v)
+        found = qs.matmul([a], [[x] for x in b], target.datapath, **data).item()
+        assert found == _truncated(v, truncate), (v, truncate)
+
+
+def _products_of(v: int) -> tuple[list[int], list[int]]:
+    """16-bit operands whose products sum to v: 2**28 as often as it fits, then the rest."""
+    whole = v >> 28
+    a = [2**14 if whole > 0 else -(2**14)] * abs(whole) + [v >> 14 & 0x3FFF, v & 0x3FFF]
+    b = [2**14] * abs(whole) + [2**14, 1]
+    assert sum(x * y for x, y in zip(a, b, strict=True)) == v
+    return a, b
+
+
+def _truncated(v: int, t: int) -> int:
+    q = v << 16 >> t
+    guard, sticky = q >> 15 & 1, q & 0x7FFF != 0
+    y = (q >> 16) + (guard and (v >= 0 or sticky))
+    return min(max(y, -(2**31)), 2**31 - 1)
+
+
 def test_unknown_names_are_refused() -> None:
     """With those that resemble it."""
     with pytest.raises(ModeError, match="x86-vpdpbusd, x86-vpdpbusds"):
