@@ -49,6 +49,16 @@ def test_target_equals_instruction(
     assert not shown, "\n".join(shown[:3])
 
 
+@pytest.mark.parametrize(
+    "rule", [r for r in RULES if r.target in qs.targets.names()], ids=lambda rule: rule.target
+)
+def test_recorded_long_run_met_enough_cases(rule: Rule) -> None:
+    """What the package says it was verified on: ten million of every rule, or all there are."""
+    peers = ("CPU", "qemu-aarch64", "qemu-riscv64")
+    met = [one for one in qs.targets.get(rule.target).verified if one.peer in peers]
+    assert sum(one.cases for one in met) >= rule.least(2)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_golden_files_hold_what_the_probes_give(
     family: str, probe_of: Callable[[str], Probe]
