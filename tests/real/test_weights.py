@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ledger import needs
 from real.torch_file import read_torch_file
-from real.weight_errors import FAMILIES, INSTALL, conv_weights, weight_errors, weight_file
-
-PATH = weight_file()
-needs_weights = pytest.mark.skipif(PATH is None, reason=f"no pretrained weights: {INSTALL}")
+from real.weight_errors import FAMILIES, INSTALL, PACKAGE, conv_weights, weight_errors, weight_file
 
 
 @pytest.fixture(scope="module")
 def weights(level):
     """Every fourth convolution; at level 2 all 49."""
-    every = conv_weights(PATH)
+    path = weight_file()
+    needs(PACKAGE, found=path is not None, reason=INSTALL)
+    every = conv_weights(path)
     assert len(every) == 49
     assert sum(layer.size for layer in every.values()) == 3_328_992
     return dict(list(every.items())[:: 4 if level == 1 else 1])
@@ -40,7 +40,6 @@ def errors(weights, bits, *names):
     return {row.family: row.mse for row in weight_errors(weights, [bits], families)}
 
 
-@needs_weights
 @pytest.mark.parametrize("bits", [8, 6, 4])
 def test_piecewise_linear_against_uniform(weights, bits):
     """Fang et al., ECCV 2020: lemma 2, and their table of weight errors.
@@ -61,7 +60,6 @@ def test_piecewise_linear_against_uniform(weights, bits):
     assert mse["PWLQ, one shot"] < 1.01 * mse["PWLQ, optimum"]
 
 
-@needs_weights
 def test_powers_of_two_at_4_bits(weights):
     """Li, Dong, Wang, ICLR 2020: additive ones beat uniform codes, plain ones lose to both."""
     mse = errors(weights, 4, "uniform", "APoT", "PoT", "LogQuant")
@@ -70,7 +68,6 @@ def test_powers_of_two_at_4_bits(weights):
     assert mse["PoT"] < mse["LogQuant"]
 
 
-@needs_weights
 def test_rigid_resolution_of_powers_of_two(weights):
     """Ibid.: more bits add powers about 0 only, so that PoT gains nothing, where APoT does."""
     few, many = (errors(weights, bits, "uniform", "APoT", "PoT") for bits in (4, 6))

