@@ -70,6 +70,11 @@ class Multiplier:
         object.__setattr__(self, "multiplier", multiplier)
         object.__setattr__(self, "shift", shift)
 
+    @property
+    def real_scale(self) -> npt.NDArray[np.float64]:
+        """The real factor, exact in float64: what ``encode`` takes."""
+        return np.ldexp(self.multiplier.astype(np.float64), self.shift - 31)
+
     def columns(self, columns: slice, n: int) -> Multiplier:
         """The parameters of some of n channels."""
         return Multiplier(
@@ -105,6 +110,11 @@ class FloatFactor:
         scale.setflags(write=False)
         object.__setattr__(self, "scale", scale)
 
+    @property
+    def real_scale(self) -> npt.NDArray[np.float64]:
+        """The real factor, exact in float64: what ``encode`` takes."""
+        return self.scale.astype(np.float64)
+
     def columns(self, columns: slice, n: int) -> FloatFactor:
         """The parameters of some of n channels."""
         return FloatFactor(columns_of(self.scale, columns, n))
@@ -129,6 +139,11 @@ class PowerOfTwoFactor:
         object.__setattr__(
             self, "shift", _frozen_ints("PowerOfTwoFactor", "shift", self.shift, -64, 64)
         )
+
+    @property
+    def real_scale(self) -> npt.NDArray[np.float64]:
+        """The real factor, exact in float64: what ``encode`` takes."""
+        return np.ldexp(1.0, self.shift)
 
     def columns(self, columns: slice, n: int) -> PowerOfTwoFactor:
         """The parameters of some of n channels."""
@@ -170,6 +185,11 @@ class FixedPointFactor:
         """The shift as stages read it, positive is left."""
         return -self.right_shift
 
+    @property
+    def real_scale(self) -> npt.NDArray[np.float64]:
+        """The real factor, exact in float64, without the offset: what ``encode`` takes."""
+        return np.ldexp(self.multiplier.astype(np.float64), -self.right_shift)
+
     def columns(self, columns: slice, n: int) -> FixedPointFactor:
         """The parameters of some of n channels."""
         return FixedPointFactor(
@@ -205,6 +225,11 @@ class DoubleFactor:
             raise DatapathError(f"DoubleFactor: scale={scale[wrong].flat[0]}, allowed: finite, > 0")
         scale.setflags(write=False)
         object.__setattr__(self, "scale", scale)
+
+    @property
+    def real_scale(self) -> npt.NDArray[np.float64]:
+        """The real factor, exact in float64: what ``encode`` takes."""
+        return self.scale
 
     def columns(self, columns: slice, n: int) -> DoubleFactor:
         """The parameters of some of n channels."""

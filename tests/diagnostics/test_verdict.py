@@ -7,6 +7,10 @@ import pytest
 
 import pyqsim as qs
 from pyqsim.diagnostics import Call, counterfactuals, verdict
+from pyqsim.requantize import registered
+from pyqsim.testing import oracle
+
+R = qs.requantize
 
 
 def calls(datapath, count=20, k=24, **data):
@@ -132,6 +136,8 @@ def test_every_counterfactual_that_differs_finds_itself(datapath):
     shown = 0
     hypotheses = counterfactuals(made[0])
     for one in hypotheses:
+        if one.cause == "requantize scheme":  # the next test
+            continue
         try:
             numbers = [one.run(call) for call in made]
         except qs.errors.PyqsimError:
@@ -141,3 +147,45 @@ def test_every_counterfactual_that_differs_finds_itself(datapath):
             shown += 1
             assert (one.cause, one.detail) in {(c.cause, c.detail) for c in found.causes}
     assert shown >= 10, (shown, len(hypotheses))
+
+
+SCHEMES = registered()
+
+
+def parameters(own, name):
+    """What each of the two schemes is given: the same where both take it."""
+    for scale in (3 / 256, 2.0**-6):
+        try:
+            given = SCHEMES[own].encode(scale), SCHEMES[name].encode(scale)
+        except qs.errors.QuantizationError:  # powers of two only
+            continue
+        return given if type(given[0]) is not type(given[1]) else (given[0], given[0])
+    raise AssertionError(own, name)
+
+
+@pytest.mark.parametrize("own", ["tflite-double", "xnnpack-rndnu", "float32", "shift-half-even"])
+def test_every_scheme_of_the_library_is_recognized(own):
+    """The oracle's numbers under another scheme: that scheme, or one equal to it, is the cause."""
+    recognized = 0
+    for name, scheme in SCHEMES.items():
+        given, others = parameters(own, name)
+        made = calls(qs.Datapath(output=(qs.Requantize(SCHEMES[own]),)), 6, requantize=given)
+        wrong = qs.Datapath(output=(qs.Requantize(scheme),))
+        try:
+            seen = [oracle.matmul(c.a, c.b, wrong, requantize=others) for c in made]
+        except qs.errors.PyqsimError:  # a multiplier of too many bits
+            continue
+        found = verdict(made, seen)
+        if not found.differing:
+            continue
+        causes = " ".join(str(one) for one in found.causes)
+        both = {type(SCHEMES[own]), type(scheme)}
+        if both == {R.ShiftOnly}:  # its stage has another rule, or another register
+            if scheme.bits == SCHEMES[own].bits:
+                assert found.cause in {"tie rule", "rounding rule", "missing nudge"}
+        elif both == {R.FloatScale}:
+            assert found.cause == "clamp place"
+        else:
+            assert f"({name})" in causes, (name, causes)
+        recognized += 1
+    assert recognized >= 14, recognized

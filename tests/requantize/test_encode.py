@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import struct
 from fractions import Fraction
@@ -239,3 +240,18 @@ def test_a_scheme_that_encodes_nothing() -> None:
     half = qs.requantize.Stage(qs.Narrow(shift=1))
     with pytest.raises(QuantizationError, match="of this scheme are given"):
         qs.requantize.Staged((half,)).encode(0.5)
+
+
+@pytest.mark.parametrize("name", registered())
+def test_parameters_tell_the_real_factor_that_they_stand_for(name):
+    """Near what was encoded, and encoded again the same parameters."""
+    scheme = registered()[name]
+    for scale in (3 / 256, 0.0123, 2.0**-6, 0.97):
+        try:
+            made = scheme.encode(np.array([scale, scale / 4]))
+        except QuantizationError:  # powers of two only
+            continue
+        np.testing.assert_allclose(made.real_scale, [scale, scale / 4], rtol=2.0**-9)
+        again = scheme.encode(made.real_scale)
+        for field in dataclasses.fields(made):
+            assert getattr(again, field.name).tolist() == getattr(made, field.name).tolist()

@@ -297,6 +297,10 @@ def in_float32(acc, m, s):
     return np.rint(acc.astype(np.float32) * scale).astype(np.int64)
 
 
+def cut_once(acc, m, s):
+    return np.sign(acc) * ((np.abs(acc) * m) >> (31 - s))
+
+
 RUY = qs.Datapath(
     reduce=(qs.Accumulate(32, "wrap"),),
     output=(qs.Requantize(R.SingleRounding()), qs.Clamp(-(2**20), 2**20)),
@@ -344,6 +348,13 @@ def zero_point_inside(product, z):
 
 def cast(product, z):
     return np.trunc(product) + z
+
+
+def integer_multiplier(a, b, *, scale, out_zero_point):
+    fraction, exponent = np.frexp(scale.astype(np.float64))
+    multiplier = np.rint(fraction * 2.0**31).astype(np.int64)
+    acc = double_rounding(terms(a, b).sum(0), multiplier, exponent.astype(np.int64))
+    return np.clip(acc + out_zero_point, -128, 127)
 
 
 # -- a zero point before a rounding shift ---------------------------------------------------------
@@ -407,6 +418,7 @@ FAULTS = (
         "first",
     ),
     Fault("float32 scale", TFLITE, tflite(in_float32), ("requantize scheme",), "float32"),
+    Fault("cut, once", TFLITE, tflite(cut_once), ("requantize scheme",), "ethos-u-truncate"),
     Fault("clamp before zero point", TFLITE, clamp_first, ("clamp place",)),
     Fault("clamp one too low", TFLITE, upper_clamp_off_by_one, ("clamp limits",), "max -1"),
     Fault("bias left out", TFLITE, no_bias, ("bias",), "left out"),
@@ -414,6 +426,10 @@ FAULTS = (
     Fault("bias after the sum", STARTED, bias_after, ("bias place",), "output step 0"),
     Fault("roundf for rintf", FLOAT, float_kernel(roundf), ("tie rule",), "HALF_AWAY"),
     Fault("cast for rintf", FLOAT, float_kernel(cast), ("missing nudge",), "cast"),
+    Fault(
+        "integer multiplier for a float scale", FLOAT, integer_multiplier, ("requantize scheme",),
+        "tflite-double",
+    ),
     Fault(
         "zero point inside rintf", FLOAT, float_kernel(zero_point_inside),
         ("zero point before rounding",),

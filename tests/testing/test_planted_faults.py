@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from testing.planted_faults import FAULTS
@@ -32,3 +34,10 @@ def test_the_list_is_long_enough():
     assert len(FAULTS) >= 20
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert len({fault.causes[0] for fault in FAULTS}) >= 15
+
+
+def test_the_readme_says_how_many():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r"Of the (\d+)\s+planted faults", readme)
+    assert found is not None
+    assert int(found[1]) == len(FAULTS)

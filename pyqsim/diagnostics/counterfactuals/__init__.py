@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pyqsim.diagnostics.call import Call
+from pyqsim.diagnostics.counterfactuals.float_scale import float_arithmetic
 from pyqsim.diagnostics.counterfactuals.operands import biases, signs, zero_points
-from pyqsim.diagnostics.counterfactuals.output import (
-    encodings,
-    float_arithmetic,
-    schemes,
-    step_orders,
-)
+from pyqsim.diagnostics.counterfactuals.output import step_orders
 from pyqsim.diagnostics.counterfactuals.registers import (
     overflow_rules,
     product_registers,
@@ -25,6 +21,7 @@ from pyqsim.diagnostics.counterfactuals.rounding import (
     rounds_twice,
     shift_product,
 )
+from pyqsim.diagnostics.counterfactuals.schemes import encoded_schemes, encodings, schemes
 from pyqsim.diagnostics.counterfactuals.sites import Counterfactual
 from pyqsim.diagnostics.counterfactuals.structure import (
     dropped_terms,
@@ -52,6 +49,7 @@ FAMILIES: tuple[Callable[[Call], Iterator[Counterfactual]], ...] = (
     orders,
     encodings,
     float_arithmetic,
+    encoded_schemes,
     guard_bits,
     rounds_twice,
     logical_shifts,

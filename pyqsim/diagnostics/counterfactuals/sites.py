@@ -11,8 +11,9 @@ import numpy.typing as npt
 from pyqsim.datapath import Accumulate, Datapath, Narrow, Requantize, Scheme, Stage
 from pyqsim.diagnostics.call import Call
 from pyqsim.errors import PyqsimError
+from pyqsim.requantize import Staged
 
-__all__ = ["Counterfactual", "Site", "Staged", "changed_machine", "sites", "stage_sites"]
+__all__ = ["Counterfactual", "Site", "changed_machine", "sites", "stage_sites"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,30 +37,6 @@ class Counterfactual:
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.detail}"
-
-
-@dataclass(frozen=True)
-class Staged(Scheme):
-    """A requantize scheme that is nothing but its stages."""
-
-    made_of: tuple[Stage, ...]
-    reads_bits: int = 64
-    makes_bits: int = 32
-
-    @property
-    def input_bits(self) -> int:
-        """Signed width the arithmetic is defined for."""
-        return self.reads_bits
-
-    @property
-    def bits(self) -> int:
-        """Signed width of the result."""
-        return self.makes_bits
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The integer stages."""
-        return self.made_of
 
 
 @dataclass(frozen=True, eq=False)
