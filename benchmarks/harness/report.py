@@ -17,7 +17,7 @@ from pyqsim import Plan
 from pyqsim.cli.json_file import check_writable, write_json
 from pyqsim.text_table import aligned
 
-__all__ = ["GMAC", "Unit", "add_options", "chosen", "finish", "kernel", "run", "start"]
+__all__ = ["GMAC", "Unit", "add_options", "chosen", "finish", "kernel", "noted", "run", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,12 @@ def chosen(options: argparse.Namespace, contest: Contest) -> Contest:
 
 
 def run(
-    options: argparse.Namespace, contests: Iterable[Contest], unit: Unit, *, compact: bool = False
+    options: argparse.Namespace,
+    contests: Iterable[Contest],
+    unit: Unit,
+    *,
+    compact: bool = False,
+    summary: bool = True,
 ) -> list[Entry]:
     """Hold contests one after the other, and show each as soon as it is over; then all of them.
 
@@ -127,6 +132,8 @@ def run(
         Of the rates printed.
     compact : bool
         Show each contest as a line instead of a table.
+    summary : bool
+        Show all of them again, a line each, at the end.
 
     Returns
     -------
@@ -145,7 +152,7 @@ def run(
             print(f"\n{contest.work}\n{_table(found, unit)}", flush=True)
         entries += found
         held += 1
-    if held > 1:
+    if summary and held > 1:
         print(f"\n{_summary(entries, unit)}")
     return entries
 
@@ -168,7 +175,7 @@ def _summary(entries: Sequence[Entry], unit: Unit) -> str:
         )
         rows.append((work, unit.shown(first.rate), share, *other))
     header = ("", unit.name, "of peak", "best other", "first is", "")
-    return _noted(header, rows)
+    return noted(header, rows)
 
 
 def kernel(plan: Plan) -> str:
@@ -178,10 +185,10 @@ def kernel(plan: Plan) -> str:
 
 def _table(entries: Sequence[Entry], unit: Unit) -> str:
     header = ("", "time a call", unit.name, "first is", "of peak", "")
-    return _noted(header, [(*_row(entry, unit), entry.note) for entry in entries])
+    return noted(header, [(*_row(entry, unit), entry.note) for entry in entries])
 
 
-def _noted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def noted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table whose last column is text of any length."""
     lines = aligned(header[:-1], [row[:-1] for row in rows]).splitlines()
     width = len(lines[1]) + 2
