@@ -86,7 +86,8 @@ def _cast(
         a=S32,
         b=ONE,
         k=1,
-        shifts=IntegerRange(-31, 15),
+        # APyTypes' JAM sets the last bit even where no bit is lost; a shift rounds nothing there
+        shifts=IntegerRange(-31, -1 if rounding == JAM else 15),
         source=source,
         confidence=confidence,
         notes="The fraction bits lost come with the call, PowerOfTwoFactor(-lost)",

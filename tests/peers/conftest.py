@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -27,6 +28,16 @@ tflite_model = _fixture("tflite_model", "ai_edge_litert")
 onnx_model = _fixture("onnx_model", "onnx")
 ort = _fixture("ort", "onnxruntime")
 torch_engines = _fixture("torch_engines", "torch")
+
+
+@pytest.fixture(scope="session")
+def ap_fixed() -> Any:
+    """The headers only: hls4ml itself, which asks for a lot, is not imported."""
+    needs("hls4ml", found=find_spec("hls4ml"), reason="pip install --no-deps hls4ml")
+    needs("g++")
+    return import_module("peers.ap_fixed")
+
+
 apytypes = pytest.fixture(scope="session", name="apytypes")(lambda: needs("apytypes"))
 
 

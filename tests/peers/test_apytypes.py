@@ -1,13 +1,14 @@
-"""APyTypes' casts, every rounding and overflow mode on every 12-bit code; its accumulator."""
+"""APyTypes' casts in every mode, on every 12-bit code and as targets; its accumulator."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from peers.casts import numbers
 from peers.tally import Tally
 
 import pyqsim as qs
-from pyqsim.requantize import APYTYPES_OVERFLOWS, APYTYPES_ROUNDINGS
+from pyqsim.requantize import APYTYPES_OVERFLOWS, APYTYPES_ROUNDINGS, PowerOfTwoFactor
 
 CODES = np.arange(-2048, 2048)
 
@@ -39,6 +40,47 @@ def test_casts(apytypes, rounding, overflow):
             tally.add(peer, np.asarray(ours, np.int64), (dropped, width))
     assert tally.cases == (56 if rounding == "JAM" else 64) * 4096
     assert not tally.mismatches, tally.first
+
+
+#: Targets that cast 32 bits to 16, and what APyTypes calls their rounding and overflow.
+TARGETS = {
+    f"{family}-{name.lower().replace('_', '-')}": (name, "WRAP")
+    for family, names in {
+        "hls-ap": ["TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_MIN_INF", "RND_INF", "RND_CONV"],
+        "apytypes": ["TRN_INF", "TRN_AWAY", "RND_CONV_ODD", "TRN_MAG", "JAM", "JAM_UNBIASED"],
+    }.items()
+    for name in names
+} | {"hls-ap-sat": ("RND", "SAT"), "hls-ap-wrap-1": ("RND", "NUMERIC_STD")}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_targets(apytypes, ledger, name):
+    """The targets themselves: every number of dropped bits, -15..31."""
+    target = qs.targets.get(name)
+    rounding, overflow = TARGETS[name]
+    mode = getattr(apytypes.QuantizationMode, rounding)
+    rule = getattr(apytypes.OverflowMode, overflow)
+    tally = Tally()
+    assert target.shifts is not None
+    for dropped in range(-target.shifts.high, 1 - target.shifts.low):
+        values = numbers(dropped)
+        wide = apytypes.APyFixedArray.from_array(values, int_bits=32, frac_bits=0)
+        cast = wide.cast(
+            int_bits=16 + dropped, frac_bits=-dropped, quantization=mode, overflow=rule
+        )
+        data = qs.targets.call_data(target, requantize=PowerOfTwoFactor(-dropped))
+        ours = qs.matmul(values[:, None], [[1]], target.datapath, **data)[:, 0]
+        tally.add(signed(cast.to_bits(), 16), ours.astype(np.int64), dropped)
+    tally.check(ledger, name, "apytypes", at_least=100_000)
+
+
+def test_targets_are_all_that_apytypes_has():
+    """Every rounding of it by one target at least, every overflow rule."""
+    roundings = {APYTYPES_ROUNDINGS[rounding] for rounding, _ in TARGETS.values()}
+    assert roundings == set(APYTYPES_ROUNDINGS.values())
+    assert {overflow for _, overflow in TARGETS.values()} == set(APYTYPES_OVERFLOWS)
+    named = {name for name in qs.targets.names() if name.startswith("apytypes-")}
+    assert named < set(TARGETS)
 
 
 def test_its_accumulator_is_not_one(apytypes):
