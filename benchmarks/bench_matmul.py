@@ -107,14 +107,14 @@ def contests_of(m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
         ),
         peak,
     )
-    scales = (X_SCALE, W_SCALE, Y_SCALE)
+    numbers = programs.Quantization(X_SCALE, X_ZERO, W_SCALE, Y_SCALE, Y_ZERO)
     yield Contest(
         title + "u8 x s8, requantized to u8",
         macs,
         requantized(unsigned, b, np.iinfo(np.uint8)),
         (
             *ours_requantized(unsigned, b, "torch-x86", threads),
-            *programs.torch_linear(unsigned, b, X_ZERO, scales, Y_ZERO, threads),
+            *programs.torch_linear(unsigned, b, numbers, threads),
         ),
         peak,
     )
@@ -124,7 +124,7 @@ def contests_of(m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
         requantized(signed, b, np.iinfo(np.int8)),
         (
             *ours_requantized(signed, b, "xnnpack-fp32", threads),
-            *programs.litert_linear(signed, b, X_ZERO, scales, Y_ZERO, threads),
+            *programs.litert_linear(signed, b, numbers, threads),
         ),
         peak,
     )

@@ -39,7 +39,7 @@ def main() -> None:
             parser.error(f"--schemes {name}, allowed: {', '.join(known)}")
     found = report.start(options)
     rows = 16 if options.quick else 4096
-    print(f"{rows} x {CHANNELS} accumulators; the peak is a copy of int64 to int32\n")
+    print(f"{rows} x {CHANNELS} accumulators; the bound is a copy of int64 to int32\n")
     contests = (contest_of(name, known[name], rows) for name in options.schemes or known)
     report.finish(options, found, report.run(options, contests, NANOSECONDS, compact=True))
 

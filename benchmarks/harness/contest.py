@@ -177,7 +177,7 @@ def hold(contest: Contest, seconds: float, past: Past) -> list[Entry]:
         entries.append(entry)
     if peak is not None:
         timing = times[peak.name]
-        note = "the peak, best of this run"
+        note = "the bound, best of this run"
         entries.append(
             Entry(contest.work, peak.name, False, timing=timing, rate=peak_rate, note=note)
         )

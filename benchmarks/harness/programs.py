@@ -11,6 +11,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,8 +26,10 @@ from harness.contest import Contestant
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 __all__ = [
+    "Quantization",
     "apytypes_matmul",
     "at_hand",
+    "litert_contestant",
     "litert_linear",
     "numba_matmul",
     "numpy_matmul",
@@ -34,6 +37,8 @@ __all__ = [
     "onednn_matmul",
     "onednn_version",
     "onnxruntime_matmul",
+    "onnxruntime_run",
+    "torch_engines",
     "torch_int_mm",
     "torch_linear",
 ]
@@ -232,52 +237,84 @@ def apytypes_matmul(a: Codes, b: Codes, bits: int | None = None) -> list[Contest
 # ---- with requantization to 8 bits --------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """Scales and zero points of one layer; weights have no zero point."""
+
+    x_scale: float
+    x_zero: int
+    w_scale: float
+    y_scale: float
+    y_zero: int
+
+
 @at_hand("torch")
-def torch_linear(
-    a: Codes, b: Codes, a_zero: int, scales: tuple[float, float, float], y_zero: int, threads: int
-) -> list[Contestant]:
+def torch_linear(a: Codes, b: Codes, numbers: Quantization, threads: int) -> list[Contestant]:
     """torch.ops.quantized.linear on prepacked weights, with every engine it has."""
     import torch
 
+    def prepack(weight: Any) -> Any:
+        return torch.ops.quantized.linear_prepack(weight, None)
+
+    weight = torch.from_numpy(np.ascontiguousarray(b.T))
+    return torch_engines("linear", torch.from_numpy(a), weight, prepack, numbers, threads)
+
+
+def torch_engines(
+    operator: str,
+    x: Any,
+    weight: Any,
+    prepack: Callable[[Any], Any],
+    numbers: Quantization,
+    threads: int,
+    axes: tuple[int, ...] = (0, 1),
+) -> list[Contestant]:
+    """A quantized operator on every engine; `axes` puts its result into our order."""
+    import torch
+
     torch.set_num_threads(threads)
+    function = getattr(torch.ops.quantized, operator)
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # PyTorch 2.13 announces the end of these
         make = torch._make_per_tensor_quantized_tensor
-        x = make(torch.from_numpy(a), scales[0], a_zero)
-        weight = make(torch.from_numpy(np.ascontiguousarray(b.T)), scales[1], 0)
+        codes = make(x, numbers.x_scale, numbers.x_zero)
+        taps = make(weight, numbers.w_scale, 0)
         for engine in torch.backends.quantized.supported_engines:
             if engine == "none":
                 continue
             torch.backends.quantized.engine = engine
-            packed = torch.ops.quantized.linear_prepack(weight, None)
-            found.append(_torch_contestant(engine, x, packed, scales[2], y_zero))
+            call = partial(function, codes, prepack(taps), numbers.y_scale, numbers.y_zero)
+            found.append(_torch_contestant(f"torch {operator}", engine, call, axes))
     return found
 
 
-def _torch_contestant(engine: str, x: Any, packed: Any, scale: float, zero: int) -> Contestant:
+def _torch_contestant(
+    name: str, engine: str, call: Callable[[], Any], axes: tuple[int, ...]
+) -> Contestant:
     import torch
 
-    linear, held = torch.ops.quantized.linear, []
+    held: list[Any] = []
 
     def run() -> None:
         torch.backends.quantized.engine = engine
-        held[:] = [linear(x, packed, scale, zero)]
+        held[:] = [call()]
 
-    return Contestant(f"torch quantized.linear, {engine}", run, lambda: held[0].int_repr().numpy())
+    def result() -> Codes:
+        return np.asarray(held[0].int_repr().numpy().transpose(axes))
+
+    return Contestant(f"{name}, {engine}", run, result)
 
 
 @at_hand("ai_edge_litert")
-def litert_linear(
-    a: Codes, b: Codes, a_zero: int, scales: tuple[float, float, float], y_zero: int, threads: int
-) -> list[Contestant]:
+def litert_linear(a: Codes, b: Codes, numbers: Quantization, threads: int) -> list[Contestant]:
     """FULLY_CONNECTED by XNNPACK; only the interpreter's invoke is timed."""
     from peers.layers import Layer, Quantized
 
-    x = Quantized(a, np.float32(scales[0]), a_zero)
-    y = Quantized(np.zeros(0, np.int8), np.float32(scales[2]), y_zero)
+    x = Quantized(a, np.float32(numbers.x_scale), numbers.x_zero)
+    y = Quantized(np.zeros(0, np.int8), np.float32(numbers.y_scale), numbers.y_zero)
     bias = np.zeros(b.shape[1], np.int32)
-    layer = Layer("dense", x, Quantized(b, np.float32(scales[1])), bias, y)
+    layer = Layer("dense", x, Quantized(b, np.float32(numbers.w_scale)), bias, y)
     return [litert_contestant("LiteRT FULLY_CONNECTED", layer, (len(a), b.shape[1]), threads)]
 
 

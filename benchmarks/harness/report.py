@@ -174,7 +174,7 @@ def _summary(entries: Sequence[Entry], unit: Unit) -> str:
             else (unit.shown(best.rate), f"{best.ratio:.3g} x", best.name)
         )
         rows.append((work, unit.shown(first.rate), share, *other))
-    header = ("", unit.name, "of peak", "best other", "first is", "")
+    header = ("", unit.name, "of bound", "best other", "first is", "")
     return noted(header, rows)
 
 
@@ -184,7 +184,7 @@ def kernel(plan: Plan) -> str:
 
 
 def _table(entries: Sequence[Entry], unit: Unit) -> str:
-    header = ("", "time a call", unit.name, "first is", "of peak", "")
+    header = ("", "time a call", unit.name, "first is", "of bound", "")
     return noted(header, [(*_row(entry, unit), entry.note) for entry in entries])
 
 

@@ -1,0 +1,122 @@
+"""What a saturating accumulator costs, by its width, where it overflows and where it does not.
+
+The bound is the same product with an accumulator that never overflows. A width is cheap where a
+proof shows that nothing overflows: the note says for how many columns the weights alone prove it,
+how many outputs really overflow, and which kernel ran, by what proof.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from harness import programs, report
+from harness.contest import Contest, Contestant
+from harness.peaks import Peak
+
+import pyqsim as qs
+
+Codes = npt.NDArray[Any]
+
+WIDTHS = (8, 10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 32, 40, 48)
+QUICK_WIDTHS = (8, 16, 20, 24, 40)
+
+#: Name -> largest activation, largest magnitude of a weight.
+DATA = {"full range": (255, 127), "small numbers": (15, 7)}
+
+
+def main() -> None:
+    """Hold a contest a width and kind of data."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    report.add_options(parser)
+    parser.add_argument("--size", type=int, nargs=3, metavar=("M", "N", "K"))
+    parser.add_argument("--widths", type=int, nargs="+", metavar="BITS")
+    options = parser.parse_args()
+    found = report.start(options)
+    size = options.size or ((8, 16, 64) if options.quick else (256, 256, 512))
+    widths = options.widths or (QUICK_WIDTHS if options.quick else WIDTHS)
+    print(f"u8 x s8, M {size[0]}, N {size[1]}, K {size[2]}")
+    contests = contests_of(size, widths, options.threads)
+    report.finish(options, found, report.run(options, contests, report.GMAC))
+
+
+def contests_of(
+    size: tuple[int, int, int], widths: Sequence[int], threads: int
+) -> Iterator[Contest]:
+    """Every width on every kind of data."""
+    m, n, k = size
+    for name, (largest_a, largest_b) in DATA.items():
+        rng = np.random.default_rng(size)
+        a = rng.integers(0, largest_a, (m, k), endpoint=True).astype(np.uint8)
+        b = rng.integers(-largest_b, largest_b, (k, n), endpoint=True).astype(np.int8)
+        for bits in widths:
+            narrow = bits < 32  # int32 holds a sum before it saturates
+            yield Contest(
+                f"{name}, {bits} bits",
+                float(m * n * k),
+                saturated(a, b, bits),
+                (
+                    ours(a, b, bits, threads),
+                    *(programs.numba_matmul(a, b, bits) if narrow else ()),
+                    *(programs.numpy_steps(a, b, bits) if narrow else ()),
+                ),
+                exact(a, b, name, threads),
+            )
+
+
+def saturated(a: Codes, b: Codes, bits: int) -> Codes:
+    """By definition: the clamp at every addition, k ascending."""
+    acc = np.zeros((len(a), b.shape[1]), np.int64)
+    low, high = limits(bits)
+    for column, row in zip(a.T.astype(np.int64), b.astype(np.int64), strict=True):
+        np.clip(acc + np.outer(column, row), low, high, out=acc)
+    return acc
+
+
+def limits(bits: int) -> tuple[int, int]:
+    """Of a signed register."""
+    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+
+
+def ours(a: Codes, b: Codes, bits: int, threads: int) -> Contestant:
+    """A plan; its note says what the speed depends on."""
+    datapath = qs.Datapath(reduce=(qs.Accumulate(bits, "saturate"),))
+    plan = qs.plan(b, datapath)
+    out = np.empty((len(a), b.shape[1]), datapath.result_dtype)
+    run = partial(plan, a, out=out, threads=threads)
+
+    def note() -> str:
+        return f"{shares(a, b, bits, plan)}; {kernel}"
+
+    run()
+    kernel = report.kernel(plan)  # before events are asked for: they may need another kernel
+    return Contestant("pyqsim plan", run, lambda: out, ours=True, note=note)
+
+
+def shares(a: Codes, b: Codes, bits: int, plan: qs.Plan) -> str:
+    """How many columns the weights prove, and how many outputs overflow."""
+    _, events = plan(a, events=True, counts=True)
+    overflowing = np.count_nonzero(events.counts) / events.counts.size
+    low, high = limits(bits)
+    weights, top = b.astype(np.int64), int(a.max())
+    highest = top * np.maximum(weights, 0).sum(axis=0)
+    lowest = top * np.minimum(weights, 0).sum(axis=0)
+    proven = np.mean((low <= lowest) & (highest <= high))
+    return f"columns proven {proven:.0%}, outputs overflow {overflowing:.0%}"
+
+
+def exact(a: Codes, b: Codes, name: str, threads: int) -> Peak:
+    """The bound: the same product in an accumulator of 32 bits that wraps."""
+    datapath = qs.Datapath(reduce=(qs.Accumulate(32, "wrap"),))
+    out = np.empty((len(a), b.shape[1]), datapath.result_dtype)
+    run = partial(qs.plan(b, datapath), a, out=out, threads=threads)
+    run()
+    return Peak("pyqsim, 32 bits wrapping", "exact", name, float(a.size * b.shape[1]), run)
+
+
+if __name__ == "__main__":
+    main()
