@@ -24,7 +24,9 @@ from pyqsim.errors import DatapathError
 from pyqsim.modes import OverflowRule, Rounding
 
 __all__ = [
+    "ISAS",
     "TRACE",
+    "Gemm",
     "NoKernelError",
     "OutputOp",
     "RawEvents",
@@ -64,11 +66,28 @@ for _rule in OverflowRule:
     if getattr(lib, f"PQS_OVERFLOW_{_rule.name}") != _rule:
         raise ImportError(f"pyqsim: the C library was built for another version ({_rule!r})")
 
+_INT32_ARRAY = ffi.typeof("int32_t[]")
+
 _ISAS = {
     "auto": lib.PQS_ISA_AUTO,
     "portable": lib.PQS_ISA_PORTABLE,
+    "neon": lib.PQS_ISA_NEON,
+    "dotprod": lib.PQS_ISA_DOTPROD,
     "avx2": lib.PQS_ISA_AVX2,
+    "avxvnni": lib.PQS_ISA_AVXVNNI,
     "avx512bw": lib.PQS_ISA_AVX512BW,
+    "avx512vnni": lib.PQS_ISA_AVX512VNNI,
+}
+
+#: Names of the instruction sets; "auto" is the best that the CPU has.
+ISAS = tuple(_ISAS)
+
+_ISA_NAMES = {number: name for name, number in _ISAS.items()}
+
+_ELEMENTS = {
+    np.dtype(np.uint8): lib.PQS_ELEMENT_UINT8,
+    np.dtype(np.int8): lib.PQS_ELEMENT_INT8,
+    np.dtype(np.int16): lib.PQS_ELEMENT_INT16,
 }
 
 _SHIFT_PARTS = {
@@ -332,7 +351,7 @@ def compiler() -> str:
 
 
 def isa_available(isa: str) -> bool:
-    """Whether an instruction set's kernels were built and this CPU runs them."""
+    """Whether this CPU runs an instruction set."""
     return bool(lib.pqs_isa_available(_ISAS[isa]))
 
 
@@ -345,6 +364,118 @@ def _raw_events(events) -> RawEvents:
         _wide(events.minimum) if seen else None,
         _wide(events.maximum) if seen else None,
     )
+
+
+# ---------------------------------------------------------------------------------------------
+# matrix products in int32
+
+_LINE = 64  # bytes; a vector load across lines takes two
+
+
+def _aligned(size: int) -> npt.NDArray[np.uint8]:
+    buffer = np.empty(size + _LINE, dtype=np.uint8)
+    first = -buffer.ctypes.data % _LINE
+    return buffer[first : first + size]
+
+
+@dataclass(frozen=True)
+class GemmForm:
+    """What int32 lanes compute; `pqs_gemm_plan` in pyqsim.h says what is asked of the operands.
+
+    Attributes
+    ----------
+    kind : {"int8", "int16", "clamp", "top"}
+    a_dtype : dtype
+        uint8, int8 or int16.
+    bits, signed
+        Of the result's register.
+    a_zero_point, a_shift, minimum, maximum : int
+    """
+
+    kind: str
+    a_dtype: np.dtype
+    bits: int = 32
+    signed: bool = True
+    a_zero_point: int = 0
+    a_shift: int = 0
+    minimum: int = 0
+    maximum: int = 0
+
+
+class Gemm:
+    """A matrix product in int32 lanes: b packed once, run on many rows of a.
+
+    Parameters
+    ----------
+    form : GemmForm
+    isa : str
+    b : ndarray of int64, (N, K), C-contiguous
+        Its integers, zero points subtracted.
+
+    Raises
+    ------
+    NoKernelError
+        If the CPU has no kernel for the form.
+    """
+
+    def __init__(self, form: GemmForm, isa: str, b: Ints) -> None:
+        n, k = b.shape
+        self.form, self.shape = form, (n, k)
+        self._plan = ffi.new("pqs_gemm_plan *")
+        self._plan.kind = getattr(lib, f"PQS_GEMM_{form.kind.upper()}")
+        self._plan.isa, self._plan.a_element = _ISAS[isa], _ELEMENTS[form.a_dtype]
+        self._plan.n, self._plan.k = n, k
+        self._plan.bits, self._plan.is_signed = form.bits, form.signed
+        self._plan.a_zero_point, self._plan.a_shift = form.a_zero_point, form.a_shift
+        self._plan.minimum, self._plan.maximum = form.minimum, form.maximum
+        self.isa = _ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
+        if self.isa == "auto":
+            raise NoKernelError
+        sizes = ffi.new("size_t[3]")
+        lib.pqs_gemm_sizes(self._plan, sizes, sizes + 1, sizes + 2)
+        self._scratch = sizes[2]
+        self._panels = _aligned(sizes[0])
+        self._start = np.zeros(sizes[1], dtype=np.int32)
+        self._panels_at = _pointer(self._panels, "void *")
+        self._start_at = _pointer(self._start, "int32_t *")
+        _check(lib.pqs_gemm_pack(self._plan, _pointer(b), k, self._panels_at, self._start_at))
+
+    def with_bias(self, bias: Ints | None) -> npt.NDArray[np.int32] | None:
+        """What the sums start from with a bias of each column, (N,); None: without."""
+        if bias is None:
+            return None
+        start = self._start.view(np.uint32).copy()
+        factor = 1 << (32 - self.form.bits) if self.form.kind == "top" else 1
+        start[: self.shape[0]] += (bias * factor).astype(np.uint32)
+        return start.view(np.int32)
+
+    def run(
+        self,
+        a: npt.NDArray[np.generic],
+        out: npt.NDArray[np.int32],
+        start: npt.NDArray[np.int32] | None = None,
+    ) -> None:
+        """Run rows of a, (m, K), aligned and contiguous along K, into out, (m, N) likewise."""
+        scratch = _aligned(self._scratch) if self._scratch else None
+        status = lib.pqs_gemm_run(
+            self._plan, self._panels_at,
+            self._start_at if start is None else _pointer(start, "int32_t *"),
+            len(a), _pointer(a, "void *"), a.strides[0],
+            _pointer(out, "int32_t *"), out.strides[0] // 4,
+            _pointer(scratch, "void *"),
+        )  # fmt: skip
+        _check(status)
+
+    def run_contiguous(self, a: npt.NDArray[np.generic], out: npt.NDArray[np.int32]) -> bool:
+        """`run` of aligned C-contiguous arrays in the least time; false: they share memory."""
+        n, k = self.shape
+        scratch = _aligned(self._scratch) if self._scratch else None
+        status = lib.pqs_gemm_run(
+            self._plan, self._panels_at, self._start_at, len(a),
+            ffi.from_buffer(a), k * a.itemsize, ffi.from_buffer(_INT32_ARRAY, out), n,
+            ffi.NULL if scratch is None else _pointer(scratch, "void *"),
+        )  # fmt: skip
+        return bool(status == lib.PQS_OK)
 
 
 def zero_point_correction(

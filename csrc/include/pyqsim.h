@@ -19,7 +19,8 @@ enum pqs_status {
     PQS_ERROR_ONE_VALUE = 3, /* the reduce steps do not leave one value */
     PQS_ERROR_OPERAND = 4,   /* a code outside its table, or an order that leaves K */
     PQS_ERROR_NO_KERNEL = 5, /* a fast kernel that cannot do this call, or not on this CPU */
-    PQS_TRAPPED = 6          /* an overflow in a TRAP register; the events name the place */
+    PQS_TRAPPED = 6,         /* an overflow in a TRAP register; the events name the place */
+    PQS_ERROR_OVERLAP = 7    /* the result would overwrite an operand */
 };
 
 const char *pqs_status_string(int status);
@@ -220,10 +221,20 @@ int pqs_trace(const pqs_product *product, const pqs_step *steps, size_t step_cou
               const int64_t *b, int64_t a_zero_point, int64_t b_zero_point, int64_t bias,
               int64_t *out, pqs_step_events *events, pqs_trace_record *records, int64_t *scratch);
 
-/* Instruction sets, in the order of preference. */
-enum pqs_isa { PQS_ISA_AUTO = 0, PQS_ISA_PORTABLE = 1, PQS_ISA_AVX2 = 2, PQS_ISA_AVX512BW = 3 };
+/* Instruction sets, in the order of preference. Asked for one, a kernel that has no form for it
+ * uses that of another which every such CPU has. */
+enum pqs_isa {
+    PQS_ISA_AUTO = 0,
+    PQS_ISA_PORTABLE = 1,
+    PQS_ISA_NEON = 2,
+    PQS_ISA_DOTPROD = 3,
+    PQS_ISA_AVX2 = 4,
+    PQS_ISA_AVXVNNI = 5,
+    PQS_ISA_AVX512BW = 6,
+    PQS_ISA_AVX512VNNI = 7
+};
 
-/* Whether an ISA's kernels were built and this CPU runs them. */
+/* Whether this CPU runs an ISA. */
 int pqs_isa_available(int isa);
 
 /* How many int64 of scratch pqs_reduce_lanes needs; 0 if it cannot do these steps. */
@@ -242,6 +253,50 @@ int pqs_reduce_lanes(int isa, const pqs_product *product, const pqs_step *steps,
                      int64_t *out, size_t out_stride,
                      pqs_step_events *events, int64_t *counts, size_t counts_stride,
                      int64_t *scratch);
+
+/* ---- matrix products in int32 -------------------------------------------------------------- */
+
+enum pqs_gemm_kind {
+    PQS_GEMM_INT8 = 0,  /* sums mod 2^32; a: 8 bits, b: int8 */
+    PQS_GEMM_INT16 = 1, /* sums mod 2^32; a: 8 or 16 bits, b: int16 */
+    PQS_GEMM_CLAMP = 2, /* k ascending, clamped to [minimum, maximum] at every addition; int16
+                           holds a - a_zero_point and b; |product| + |rail| < 2^31 */
+    PQS_GEMM_TOP = 3    /* the same for the range of `bits` signed bits; int16 holds
+                           (a - a_zero_point) * 2^a_shift and b * 2^(32 - bits - a_shift) */
+};
+
+enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
+
+typedef struct {
+    int32_t kind; /* enum pqs_gemm_kind */
+    int32_t isa;
+    int32_t a_element; /* enum pqs_element */
+    size_t n;
+    size_t k;          /* 1 or more */
+    int32_t bits;      /* 1..32: of the result, sums mod 2^bits; CLAMP: unused */
+    int32_t is_signed; /* whether those are sign-extended */
+    int32_t a_shift;   /* TOP */
+    int32_t a_zero_point; /* subtracted from every a */
+    int32_t minimum;   /* CLAMP; they hold 0 and every start */
+    int32_t maximum;
+} pqs_gemm_plan;
+
+/* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */
+int pqs_gemm_isa(const pqs_gemm_plan *plan);
+
+/* Bytes of panels, int32 of start, bytes of scratch; all 0 where there is no kernel. */
+void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, size_t *scratch);
+
+/* Write b's panels, and what the sums start from without a bias (mod 2^32; TOP: a bias is added
+ * to it times 2^(32 - bits)).
+ * b: (k, n) at b[n * b_stride + k]; int8 or int16 holds its elements, as the kind has it. */
+int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, void *panels,
+                  int32_t *start);
+
+/* out[m * out_stride + n] for m rows of a, a_stride bytes apart.
+ * PQS_ERROR_OVERLAP: nothing was written. */
+int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
+                 const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch);
 
 /* out[m * out_stride + n] = -zb*sum(a) - za*sum(b) + k*za*zb, one exact integer. */
 int pqs_zero_point_correction(size_t m, size_t n, size_t k,

@@ -2,11 +2,14 @@
 #ifndef PQS_PLAN_H
 #define PQS_PLAN_H
 
+#include "fast/gemm.h"
 #include "fast/lanes.h"
 #include "fast/output.h"
 #include "pyqsim.h"
 
+/* The kernel for an ISA; null: it is not of this CPU, or has none. AUTO: the best there is. */
 pqs_lanes_kernel *pqs_lanes_for(int isa);
 pqs_output_kernel *pqs_output_for(int isa);
+const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found);
 
 #endif

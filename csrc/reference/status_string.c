@@ -10,6 +10,7 @@ const char *pqs_status_string(int status) {
     case PQS_ERROR_OPERAND: return "a code outside its table, or an order that leaves K";
     case PQS_ERROR_NO_KERNEL: return "no kernel of that kind for this call or CPU";
     case PQS_TRAPPED: return "an overflow in a TRAP register";
+    case PQS_ERROR_OVERLAP: return "the result would overwrite an operand";
     default: return "unknown status";
     }
 }

@@ -17,6 +17,7 @@ from pyqsim.datapath import Datapath, Merge, Multiply
 from pyqsim.errors import DatapathError
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
+from pyqsim.execution.gemm import ELEMENTS, ChainGemm, GemmChooser
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
@@ -27,8 +28,8 @@ __all__ = ["Call"]
 
 Ints = npt.NDArray[np.int64]
 
-_BLOCK_ELEMENTS = 1 << 19  # int64 elements of a that one block of rows unpacks: 4 MiB
 _THREAD_WORK = 1 << 20  # products below which one thread does it all
+_BLOCK_ELEMENTS = 1 << 19  # int64 elements of a that one block of rows unpacks: 4 MiB
 _NO_TABLE = "the operands' products are too many for a table, or drawn at random"
 
 
@@ -47,6 +48,7 @@ class Call:
         isa: str,
         counts: bool,
         n_first: int,
+        gemms: GemmChooser | None,
     ) -> None:
         self._datapath, self._a, self._b, self._packed = datapath, a, b, packed
         self._kernel, self._isa, self._n_first = kernel, isa, n_first
@@ -70,6 +72,10 @@ class Call:
             b_shifts=self._b.shifts,
         )
         self.why_not_lanes: dict[Chain, str | None] = {}
+        self.gemms: dict[Chain, ChainGemm | str] = {
+            chain: "events are asked for" if gemms is None else self._choose_gemm(chain, gemms)
+            for chain in self.chains
+        }
         self._pipeline = OutputPipeline(
             self._datapath.output,
             data,
@@ -86,6 +92,18 @@ class Call:
         if merges:
             self.chain_shape = (1, 1, 1)
         self.result = np.empty((prod(self.chain_shape), *self.shape), dtype=dtype)
+
+    def _choose_gemm(self, chain: Chain, gemms: GemmChooser) -> ChainGemm | str:
+        if self._kernel not in ("auto", "gemm"):
+            return f"kernel={self._kernel!r} is asked for"
+        dtype = self._a.codes.dtype
+        return gemms.choose(
+            chain,
+            self._a.interval(chain.a_plane, chain.ks),
+            dtype if self._a.is_plain and dtype in ELEMENTS else None,
+            self._a.zero_point(chain.group, slice(None)),
+            self._bias,
+        )
 
     # -- bounds ------------------------------------------------------------------------------
 
@@ -140,14 +158,17 @@ class Call:
     def explanation(self) -> tuple[str, ...]:
         """One line a chain: its kernel, and why."""
         return tuple(
-            f"planes ({chain.a_plane}, {chain.b_plane}), group {chain.group}: "
-            + (
-                "lanes: int32 is proven to hold every number"
-                if reason is None
-                else f"reference (scalar C): {reason}"
-            )
-            for chain, reason in self.why_not_lanes.items()
+            f"planes ({chain.a_plane}, {chain.b_plane}), group {chain.group}: {self._why(chain)}"
+            for chain in self.chains
         )
+
+    def _why(self, chain: Chain) -> str:
+        gemm, reason = self.gemms[chain], self.why_not_lanes[chain]
+        if isinstance(gemm, ChainGemm):
+            return gemm.explanation
+        if reason is None:
+            return f"lanes: int32 is proven to hold every number; no gemm: {gemm}"
+        return f"reference (scalar C): {reason}; no gemm: {gemm}"
 
     # -- blocks ------------------------------------------------------------------------------
 
@@ -181,13 +202,19 @@ class Call:
     def _run_chain(
         self, chain: Chain, rows: slice, out: Ints, correction: Ints | None
     ) -> tuple[_native.RawEvents, ...]:
-        a, b = self._a.integers(chain.a_plane, rows, chain.ks), self._packed(chain)
-        za = self._a.zero_point(chain.group, rows)
-        zb = self._b.zero_point(chain.group, slice(None))
-        za = None if za is None else np.broadcast_to(za[:, None], out.shape)
-        zb = None if zb is None else np.broadcast_to(zb[None, :], out.shape)
         if correction is not None:
-            correction[:] = _native.zero_point_correction(a, b, za, zb)
+            correction[:] = self._correction(chain, rows)
+        gemm = self.gemms[chain]
+        if isinstance(gemm, ChainGemm):
+            dtype = gemm.gemm.form.a_dtype
+            sums = np.empty(out.shape, dtype=np.int32)
+            gemm.gemm.run(self._a.elements(chain.a_plane, rows, chain.ks, dtype), sums, gemm.start)
+            out[:] = sums
+            return ()
+        if self._kernel == "gemm":
+            raise DatapathError(f"kernel='gemm': {gemm}, allowed: kernel='auto'")
+        a, b = self._a.integers(chain.a_plane, rows, chain.ks), self._packed(chain)
+        za, zb = self._zero_points(chain, rows)
         run = partial(
             self._program.run,
             a,
@@ -210,6 +237,23 @@ class Call:
         if self._kernel == "lanes":
             raise DatapathError(f"kernel='lanes': {reason}, allowed: kernel='auto'")
         return run()
+
+    def _correction(self, chain: Chain, rows: slice) -> Ints:
+        return _native.zero_point_correction(
+            self._a.integers(chain.a_plane, rows, chain.ks),
+            self._packed(chain),
+            *self._zero_points(chain, rows),
+        )
+
+    def _zero_points(self, chain: Chain, rows: slice) -> tuple[Ints | None, Ints | None]:
+        """Zero points of both operands as (rows, N)."""
+        shape = (rows.stop - rows.start, self.shape[1])
+        za = self._a.zero_point(chain.group, rows)
+        zb = self._b.zero_point(chain.group, slice(None))
+        return (
+            None if za is None else np.broadcast_to(za[:, None], shape),
+            None if zb is None else np.broadcast_to(zb[None, :], shape),
+        )
 
     # -- one output --------------------------------------------------------------------------
 

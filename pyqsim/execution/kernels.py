@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pyqsim import bounds
+from pyqsim._native import ISAS
 from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Accumulate, Narrow, ReduceStep
 
 __all__ = ["ISAS", "KERNELS", "LANES_ROWS", "why_not_int32"]
 
-#: Kernels that may be asked for, and the instruction sets of the fast one.
-KERNELS = ("auto", "reference", "lanes")
-ISAS = ("auto", "portable", "avx2", "avx512bw")
+#: Kernels that may be asked for.
+KERNELS = ("auto", "reference", "lanes", "gemm")
 
 #: The lanes kernel works on 16 rows at a time; with fewer than this it gains nothing.
 LANES_ROWS = 4

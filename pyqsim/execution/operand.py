@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,28 @@ class Operand:
         index = codes.astype(np.intp, copy=False) & (self.tables.shape[1] - 1)
         integers: Ints = self.tables[plane][index]
         return integers
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether every code is its own integer."""
+        if self.tables is None:
+            return True
+        patterns = self.tables.shape[1]
+        limits = np.iinfo(self.codes.dtype)
+        low, high = max(limits.min, -(patterns // 2)), min(limits.max, patterns - 1)
+        codes = np.arange(low, high + 1)
+        own = len(self.tables) == 1 and limits.bits <= 16
+        return own and bool((self.tables[0][codes & (patterns - 1)] == codes).all())
+
+    def elements(
+        self, plane: int, rows: slice, ks: slice, dtype: np.dtype[Any]
+    ) -> npt.NDArray[Any]:
+        """The exact integers of some rows and ks as a dtype that holds them, ready for C."""
+        if self.is_plain and self.codes.dtype == dtype:
+            codes = self.codes[rows, ks]
+            ready = codes.strides[0] >= 0 and codes.strides[1] == dtype.itemsize
+            return codes if ready and codes.flags.aligned else codes.copy()
+        return self.integers(plane, rows, ks).astype(dtype)
 
     def zero_point(self, group: int, rows: slice) -> Ints | None:
         """(rows,) zero points of a group, or None where all are 0."""

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.bounds import Interval
 from pyqsim.datapath import Datapath, Lookup
 from pyqsim.events import Events
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
+from pyqsim.execution.direct import DirectGemm
+from pyqsim.execution.gemm import ELEMENTS, GemmChooser
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.telemetry import Chain, collect_events, raise_trap
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
@@ -18,6 +21,10 @@ from pyqsim.execution.tracing import ChainTrace, OutputRecord
 __all__ = ["Runner"]
 
 Ints = npt.NDArray[np.int64]
+
+
+#: Products from which a saturating sum is worth a look at its operands: they may prove it exact.
+_LONG_SUM = 1 << 20
 
 
 class Runner:
@@ -38,6 +45,8 @@ class Runner:
         self.datapath, self.kernel, self.isa = datapath, kernel, isa
         self.b = b.patterns() if isinstance(datapath.product, Lookup) else b
         self._packed: dict[tuple[int, int], Ints] = {}
+        self._direct: dict[np.dtype[Any], DirectGemm | None] = {}
+        self._gemms = GemmChooser(datapath, self.b, self.packed, isa)
         self._explanation: tuple[str, ...] = ()
 
     @property
@@ -52,18 +61,19 @@ class Runner:
         data: CallData,
         *,
         threads: int | None = None,
+        events: bool = True,
         counts: bool = False,
         n_first: int = 0,
-    ) -> tuple[npt.NDArray[Any], Events]:
-        """The integer results, and the events (without counts unless asked for).
+    ) -> tuple[npt.NDArray[Any], Events | None]:
+        """The integer results, and the events where asked for (without counts unless asked for).
 
         `n_first` is the number of b's first column in the whole, for places and random numbers.
         """
-        call = self._call(a, data, counts, n_first)
+        call = self._call(a, data, counts, n_first, events)
         results = call.run_blocks(threads)
         self._explanation = call.explanation()
         raise_trap(self.datapath, call.chains, results)
-        found = collect_events(self.datapath, call.chains, results, call.counts)
+        found = collect_events(self.datapath, call.chains, results, call.counts) if events else None
         leading = (size for size in call.chain_shape if size != 1)
         return call.result.reshape((*leading, *call.shape)), found
 
@@ -73,7 +83,9 @@ class Runner:
         """Every value on the way of one output."""
         return self._call(a, data, counts=False, n_first=0).trace(m, n)
 
-    def _call(self, a: Operand, data: CallData, counts: bool, n_first: int) -> Call:
+    def _call(
+        self, a: Operand, data: CallData, counts: bool, n_first: int, events: bool = True
+    ) -> Call:
         if isinstance(self.datapath.product, Lookup):
             a = a.patterns()
         return Call(
@@ -86,6 +98,7 @@ class Runner:
             isa=self.isa,
             counts=counts,
             n_first=n_first,
+            gemms=None if events else self._gemms,
         )
 
     def explain(self) -> str:
@@ -93,6 +106,42 @@ class Runner:
         k, n = self.shape
         ran = self._explanation or ("not run yet: the choice needs the activations' extremes",)
         return "\n".join((f"K={k}, N={n}, kernel={self.kernel!r}, isa={self.isa!r}", *ran))
+
+    def run_direct(
+        self, a: npt.NDArray[Any], out: Any, threads: int | None
+    ) -> npt.NDArray[np.int32] | None:
+        """The result by the short way; None: the call needs the long one."""
+        try:
+            direct = self._direct[a.dtype]
+        except KeyError:
+            direct = self._direct[a.dtype] = self._find_direct(a.dtype)
+        if direct is None:
+            return None
+        self._explanation = direct.explanation
+        return direct.run(a, out, threads)
+
+    def _find_direct(self, dtype: np.dtype[Any]) -> DirectGemm | None:
+        datapath, (k, _) = self.datapath, self.shape
+        if (
+            self.kernel not in ("auto", "gemm")
+            or dtype not in ELEMENTS
+            or datapath.output
+            or datapath.reads_bias
+            or datapath.result_dtype != np.int32
+            or self.b.planes > 1
+            or self.b.group is not None
+            or (datapath.order is not None and len(datapath.order) != k)
+        ):
+            return None
+        limits = np.iinfo(dtype)
+        chain = Chain(0, 0, 0, 0, k)
+        found = self._gemms.choose(chain, Interval(limits.min, limits.max), dtype, None, None)
+        if isinstance(found, str):
+            return None
+        is_sum = found.gemm.form.kind in ("int8", "int16")
+        return DirectGemm(
+            found.gemm, (f"any {dtype} array: {found.explanation}",), None if is_sum else _LONG_SUM
+        )
 
     def packed(self, chain: Chain) -> Ints:
         """The integers of b for a chain, unpacked once."""

@@ -53,6 +53,8 @@ def _first(
     found = []
     for result in results:
         for index, events in enumerate(result.events):
+            if not events:
+                continue
             raw = events[step].trap if traps else events[step].first
             if raw is not None:
                 place = (step, raw.m, raw.n, chains[index].whole_k(raw.k))

@@ -20,6 +20,9 @@ __all__ = ["DataOptions", "KernelOptions", "Plan", "RunOptions", "matmul", "plan
 
 Result = npt.NDArray[Any]
 
+#: The options of calls that may go the short way.
+_SHORT = frozenset(("out", "threads"))
+
 
 class DataOptions(TypedDict, total=False):
     """The numbers that come with a call; `matmul` documents them."""
@@ -75,6 +78,13 @@ class Plan:
         self, a: Matrix, *, events: bool = False, **options: Unpack[RunOptions]
     ) -> Result | tuple[Result, Events]:
         """Run on activations; see `matmul` for the arguments."""
+        threads = options.get("threads")
+        if threads is not None:
+            check_int("matmul", "threads", threads, 1, None)
+        if type(a) is np.ndarray and not events and _SHORT.issuperset(options):
+            result = self._runner.run_direct(a, options.get("out"), threads)
+            if result is not None:
+                return result
         return self._run(a, events, **options)
 
     def _run(
@@ -91,19 +101,17 @@ class Plan:
         threads: int | None = None,
         n_first: int = 0,
     ) -> Result | tuple[Result, Events]:
-        if threads is not None:
-            check_int("matmul", "threads", threads, 1, None)
         check_int("matmul", "n_first", n_first, 0, 2**31 - 1)
         if counts and not events:
             raise ModeError("counts=True, allowed: together with events=True")
         data = CallData(bias, requantize, out_zero_point, merge)
         result, found = self._runner.run(
-            first_operand(a), data, threads=threads, counts=counts, n_first=n_first
+            first_operand(a), data, threads=threads, events=events, counts=counts, n_first=n_first
         )
         if out is not None:
             _copy_out(out, result)
             result = out
-        return (result, found) if events else result
+        return result if found is None else (result, found)
 
     def explain(self) -> str:
         """Which kernel ran each chain of the last call, on which instruction set, and why.
@@ -132,8 +140,8 @@ def plan(b: Matrix, datapath: Datapath, *, kernel: str = "auto", isa: str = "aut
     ----------
     b : array_like of int or QTensor, (K, N)
     datapath : Datapath
-    kernel : {"auto", "reference", "lanes"}
-    isa : {"auto", "portable", "avx2", "avx512bw"}
+    kernel : {"auto", "reference", "lanes", "gemm"}
+    isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw", "avx512vnni"}
 
     Returns
     -------
@@ -200,8 +208,8 @@ def matmul(
         Multipliers of `Merge`, broadcast to (planes of a, planes of b, groups, M, N); default 1.
     out : ndarray, optional
         Where the result goes: of its shape and dtype.
-    kernel : {"auto", "reference", "lanes"}
-    isa : {"auto", "portable", "avx2", "avx512bw"}
+    kernel : {"auto", "reference", "lanes", "gemm"}
+    isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw", "avx512vnni"}
     threads : int, optional
         Default: all cores for large calls. The result and the events do not depend on it.
     n_first : int

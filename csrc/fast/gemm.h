@@ -1,0 +1,66 @@
+/* Tiles of an integer matrix product: up to six rows of a times one panel of b, in int32 lanes.
+ *
+ * A kernel is a row of data: how b's panels and a's words are laid out, and the tile that multiplies
+ * them. gemm_<what>_<isa>.c says what one word of a times one of b adds to a lane, and includes
+ * gemm_body.h, the one tile there is. Packing, blocks and edges are plan/gemm.c's, the same for
+ * every kernel. */
+#ifndef PQS_FAST_GEMM_H
+#define PQS_FAST_GEMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PQS_GEMM_ROWS 6
+#define PQS_GEMM_MAX_COLUMNS 32
+
+typedef struct {
+    uint32_t a_flip; /* xor-ed to a's words: 0x80808080 moves four bytes by 128 */
+    int32_t minimum; /* of a saturating accumulator */
+    int32_t maximum;
+} pqs_gemm_constants;
+
+/* out[r][c] = start[r][c], then for each step its words of (a's row r) * (b's word c), r < rows.
+ *
+ * a: the words of step i stand at a + r * a_row + i * a_step bytes, so a's own rows serve where
+ * they hold whole words. b: [step][column] words, one panel.
+ * Strides of start and out are in elements; start_stride 0 starts every row alike. */
+typedef void pqs_gemm_tile(size_t rows, size_t steps, const char *a, size_t a_row, size_t a_step,
+                           const pqs_gemm_constants *constants, const char *b,
+                           const int32_t *start, size_t start_stride, int32_t *out,
+                           size_t out_stride);
+
+typedef struct {
+    size_t b_elements; /* k of one 4-byte word of b: 4 int8 or 2 int16 */
+    size_t a_words;    /* words of a for one of b: 1, or one for each k: the others' halves are 0 */
+    int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
+    size_t columns;    /* of a panel */
+    pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
+} pqs_gemm_kernel;
+
+/* Sums mod 2^32. a: uint8, or int8 where a_signed; b: int8. */
+extern const pqs_gemm_kernel pqs_gemm_int8__avxvnni;
+extern const pqs_gemm_kernel pqs_gemm_int8__avx512vnni;
+extern const pqs_gemm_kernel pqs_gemm_int8__dotprod;
+
+/* Sums mod 2^32. a and b: int16. */
+extern const pqs_gemm_kernel pqs_gemm_int16__portable;
+extern const pqs_gemm_kernel pqs_gemm_int16__avx2;
+extern const pqs_gemm_kernel pqs_gemm_int16__avxvnni;
+extern const pqs_gemm_kernel pqs_gemm_int16__avx512bw;
+extern const pqs_gemm_kernel pqs_gemm_int16__avx512vnni;
+extern const pqs_gemm_kernel pqs_gemm_int16__neon;
+
+/* acc = min(max(acc + product, minimum), maximum), k ascending; int32 holds acc + product. */
+extern const pqs_gemm_kernel pqs_gemm_clamp__portable;
+extern const pqs_gemm_kernel pqs_gemm_clamp__avx2;
+extern const pqs_gemm_kernel pqs_gemm_clamp__avx512bw;
+extern const pqs_gemm_kernel pqs_gemm_clamp__avx512vnni;
+extern const pqs_gemm_kernel pqs_gemm_clamp__neon;
+
+/* acc and products stand at the top of the lane, multiplied by 2^(32 - bits): the instruction's own
+ * saturation is the register's. What a saturation leaves in the low bits stays below 2^(32 - bits)
+ * and never changes a later comparison. */
+extern const pqs_gemm_kernel pqs_gemm_top__avxvnni;
+extern const pqs_gemm_kernel pqs_gemm_top__avx512vnni;
+
+#endif

@@ -1,0 +1,20 @@
+/* A clamped accumulator by vpdpwssd, vpminsd and vpmaxsd on 512 bits, where the compiler can. */
+#include "fast/gemm.h"
+
+#ifdef __AVX512VNNI__
+#include "fast/vectors_512.h"
+
+#define A_WORDS 2
+
+static inline vector multiply_add(vector acc, vector a, vector b, vector minimum,
+                                  vector maximum) {
+    const vector sum = _mm512_dpwssd_epi32(acc, a, b);
+    return _mm512_max_epi32(_mm512_min_epi32(sum, maximum), minimum);
+}
+
+#include "fast/gemm_body.h"
+
+const pqs_gemm_kernel pqs_gemm_clamp__avx512vnni = {2, 2, 1, COLUMNS, run_gemm};
+#else
+const pqs_gemm_kernel pqs_gemm_clamp__avx512vnni = {0};
+#endif

@@ -1,0 +1,20 @@
+/* The int16 product by vpmaddwd on 512 bits, where the compiler can. */
+#include "fast/gemm.h"
+
+#ifdef __AVX512BW__
+#include "fast/vectors_512.h"
+
+#define A_WORDS 1
+
+static inline vector multiply_add(vector acc, vector a, vector b, vector minimum,
+                                  vector maximum) {
+    (void)minimum, (void)maximum;
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b));
+}
+
+#include "fast/gemm_body.h"
+
+const pqs_gemm_kernel pqs_gemm_int16__avx512bw = {2, 1, 1, COLUMNS, run_gemm};
+#else
+const pqs_gemm_kernel pqs_gemm_int16__avx512bw = {0};
+#endif

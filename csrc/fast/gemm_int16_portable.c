@@ -1,0 +1,14 @@
+/* The int16 product in plain C. */
+#define A_WORDS 1
+
+#include "fast/gemm.h"
+
+static inline int32_t multiply_add(int32_t acc, const int16_t *x, const int16_t *y,
+                                   const pqs_gemm_constants *constants) {
+    (void)constants;
+    return (int32_t)((uint32_t)acc + (uint32_t)(x[0] * y[0]) + (uint32_t)(x[1] * y[1]));
+}
+
+#include "fast/gemm_portable.h"
+
+const pqs_gemm_kernel pqs_gemm_int16__portable = {2, A_WORDS, 1, COLUMNS, run_gemm};

@@ -1,0 +1,21 @@
+/* The int8 product by SDOT, where the compiler can. */
+#include "fast/gemm.h"
+
+#ifdef __ARM_FEATURE_DOTPROD
+#include "fast/vectors_neon.h"
+
+#define A_WORDS 1
+#define FLIPS
+
+static inline vector multiply_add(vector acc, vector a, vector b, vector minimum,
+                                  vector maximum) {
+    (void)minimum, (void)maximum;
+    return vdotq_s32(acc, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b));
+}
+
+#include "fast/gemm_body.h"
+
+const pqs_gemm_kernel pqs_gemm_int8__dotprod = {4, A_WORDS, 1, COLUMNS, run_gemm};
+#else
+const pqs_gemm_kernel pqs_gemm_int8__dotprod = {0};
+#endif

@@ -1,0 +1,16 @@
+/* Words in 256-bit vectors. */
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef __m256i vector;
+
+static inline vector load(const void *from) { return _mm256_loadu_si256(from); }
+static inline void store(void *to, vector x) { _mm256_storeu_si256(to, x); }
+static inline vector flip(vector x, vector mask) { return _mm256_xor_si256(x, mask); }
+
+static inline vector broadcast(const void *from) {
+    int32_t word;
+    memcpy(&word, from, sizeof word);
+    return _mm256_set1_epi32(word);
+}

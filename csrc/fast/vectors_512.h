@@ -1,0 +1,16 @@
+/* Words in 512-bit vectors. */
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef __m512i vector;
+
+static inline vector load(const void *from) { return _mm512_loadu_si512(from); }
+static inline void store(void *to, vector x) { _mm512_storeu_si512(to, x); }
+static inline vector flip(vector x, vector mask) { return _mm512_xor_si512(x, mask); }
+
+static inline vector broadcast(const void *from) {
+    int32_t word;
+    memcpy(&word, from, sizeof word);
+    return _mm512_set1_epi32(word);
+}

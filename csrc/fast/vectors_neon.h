@@ -1,0 +1,20 @@
+/* Words in 128-bit vectors. */
+#include <arm_neon.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef int32x4_t vector;
+
+static inline vector load(const void *from) {
+    vector x;
+    memcpy(&x, from, sizeof x);
+    return x;
+}
+static inline void store(void *to, vector x) { memcpy(to, &x, sizeof x); }
+static inline vector flip(vector x, vector mask) { return veorq_s32(x, mask); }
+
+static inline vector broadcast(const void *from) {
+    int32_t word;
+    memcpy(&word, from, sizeof word);
+    return vdupq_n_s32(word);
+}

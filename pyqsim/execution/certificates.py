@@ -1,0 +1,111 @@
+"""Proofs that a chain of accumulators leaves one exact sum, or that sum mod 2**bits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim import bounds
+from pyqsim.bounds import ZERO, Interval
+from pyqsim.datapath import Accumulate, ReduceStep, Register
+from pyqsim.modes import OverflowRule
+
+__all__ = ["Columns", "LinearSum", "linear_sum"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The integers of b, and what bounds every sum over some of their products.
+
+    Attributes
+    ----------
+    integers : ndarray of int64, (N, K)
+        Zero points subtracted.
+    """
+
+    integers: Ints
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Extremes of the integers."""
+        size = self.integers.size
+        return Interval(int(self.integers.min()), int(self.integers.max())) if size else ZERO
+
+    @cached_property
+    def _positive(self) -> Ints:
+        return np.asarray(np.maximum(self.integers, 0).sum(axis=1, dtype=np.int64))
+
+    @cached_property
+    def _negative(self) -> Ints:
+        return np.asarray(np.minimum(self.integers, 0).sum(axis=1, dtype=np.int64))
+
+    def subset_sums(self, a: Interval) -> Interval:
+        """Extremes of ``sum(a_k * b_k)`` over any subset of k, any column and any a inside.
+
+        With l = min(a.low, 0) and h = max(a.high, 0) no subset exceeds ``h*sum(b+) + l*sum(b-)``
+        nor falls below ``l*sum(b+) + h*sum(b-)``, b+ and b- the positive and negative b; both are
+        reached where a.low <= 0 <= a.high.
+        """
+        if not len(self.integers):
+            return ZERO
+        low, high = min(a.low, 0), max(a.high, 0)
+        pairs = zip(self._positive.tolist(), self._negative.tolist(), strict=True)
+        ends = [(low * p + high * n, high * p + low * n) for p, n in pairs]
+        return Interval(min(end[0] for end in ends), max(end[1] for end in ends))
+
+
+@dataclass(frozen=True)
+class LinearSum:
+    """What a chain leaves is its exact sum, mod ``2**register.bits`` where bits are not None.
+
+    `reason` says why.
+    """
+
+    register: Register
+    reason: str
+
+
+def linear_sum(steps: Sequence[ReduceStep], sums: Interval, bias: Interval) -> LinearSum | None:
+    """Prove that accumulators leave one exact sum, mod 2**bits; None: not proven.
+
+    Parameters
+    ----------
+    steps : sequence of ReduceStep
+    sums : Interval
+        Of every partial sum of the terms, in whatever order and grouping (`Columns.subset_sums`).
+    bias : Interval
+
+    Returns
+    -------
+    LinearSum or None
+        Either no register is ever left; or all wrap, and none is wider than one before it: what
+        an earlier one loses, a later one would not have kept.
+    """
+    accumulators = [step for step in steps if isinstance(step, Accumulate) and not step.spill]
+    if len(accumulators) < len(steps):
+        return None
+    sums = sums.hull(bounds.add(sums, bias)).hull(ZERO).hull(bias)
+    if all(_holds(step.register, sums) for step in accumulators):
+        return LinearSum(
+            Register(), f"no register is ever left: sums lie in {sums.low}..{sums.high}"
+        )
+    widths = [step.bits or np.inf for step in accumulators]
+    wraps = all(
+        step.bits is None or step.overflow.rule is OverflowRule.WRAP for step in accumulators
+    )
+    if wraps and all(later <= earlier for earlier, later in pairwise(widths)):
+        last = accumulators[-1].register
+        return LinearSum(last, f"sums wrap, and are taken mod 2**{last.bits}")
+    return None
+
+
+def _holds(register: Register, sums: Interval) -> bool:
+    low, high = register.minimum, register.maximum
+    return low is None or high is None or (low <= sums.low and sums.high <= high)

@@ -1,0 +1,214 @@
+"""Chains that are one matrix product in int32 lanes: which form, and why none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim import bounds
+from pyqsim._native import Gemm, GemmForm, NoKernelError
+from pyqsim.bounds import ZERO, Interval
+from pyqsim.datapath import Accumulate, Datapath, Multiply, Product, Shift
+from pyqsim.execution.call_data import interval_of
+from pyqsim.execution.certificates import Columns, linear_sum
+from pyqsim.execution.operand import Operand
+from pyqsim.execution.telemetry import Chain
+from pyqsim.modes import OverflowRule
+
+__all__ = ["ELEMENTS", "ChainGemm", "GemmChooser"]
+
+Ints = npt.NDArray[np.int64]
+
+#: What the kernels take a's integers as, the smallest first.
+ELEMENTS = tuple(np.dtype(kind) for kind in (np.uint8, np.int8, np.int16))
+
+_CLAMPING = (OverflowRule.SATURATE, OverflowRule.SATURATE_SYMMETRIC)
+
+
+@dataclass(frozen=True, eq=False)
+class ChainGemm:
+    """A chain as a packed product: what its sums start from, and why it may stand for the chain."""
+
+    gemm: Gemm
+    start: npt.NDArray[np.int32] | None
+    reason: str
+
+    @property
+    def explanation(self) -> str:
+        """The kernel, its instruction set and the proof."""
+        return f"gemm, {self.gemm.form.kind} on {self.gemm.isa}: {self.reason}"
+
+
+class GemmChooser:
+    """The products in int32 lanes of a datapath bound to b; each packed once.
+
+    Parameters
+    ----------
+    datapath : Datapath
+    b : Operand
+    packed : callable
+        The integers of b for a chain, (N, K).
+    isa : str
+    """
+
+    def __init__(
+        self, datapath: Datapath, b: Operand, packed: Callable[[Chain], Ints], isa: str
+    ) -> None:
+        self._datapath, self._b, self._packed, self._isa = datapath, b, packed, isa
+        self._columns: dict[tuple[int, int], Columns] = {}
+        self._gemms: dict[tuple[int, int, GemmForm], Gemm | None] = {}
+
+    def choose(
+        self,
+        chain: Chain,
+        a: Interval,
+        dtype: np.dtype | None,
+        a_zero_point: Ints | None,
+        bias: Ints | None,
+    ) -> ChainGemm | str:
+        """The product that stands for a chain, or why none does.
+
+        Parameters
+        ----------
+        chain : Chain
+        a : Interval
+            Of a's integers, the zero point not yet subtracted.
+        dtype : dtype, optional
+            What a's integers are handed over as; default: the smallest of `ELEMENTS`.
+        a_zero_point : ndarray of int64, (1 or M,), optional
+        bias : ndarray of int64, (M, N), optional
+        """
+        dtype = dtype or next((one for one in ELEMENTS if _holds(one, a)), None)
+        if dtype is None:
+            return f"a reaches {a.low}..{a.high}, which int16 does not hold"
+        folds = self._datapath.product == Multiply("fold")
+        zero_point = ZERO if a_zero_point is None or folds else interval_of(a_zero_point)
+        if zero_point.low < zero_point.high:
+            return "rows of a differ in their zero point"
+        if bias is not None and bias.strides[0] and len(bias) > 1:
+            return "the bias differs from row to row"
+        columns = self._columns_of(chain)
+        start = ZERO if bias is None else interval_of(bias)
+        found = _forms(self._datapath, columns, a, dtype, zero_point.low, start)
+        if isinstance(found, str):
+            return found
+        forms, reason = found
+        for form in forms:
+            gemm = self._gemm(chain, form, columns)
+            if gemm is not None:
+                return ChainGemm(
+                    gemm, gemm.with_bias(None if bias is None or not len(bias) else bias[0]), reason
+                )
+        return "this CPU has no kernel for it"
+
+    def _columns_of(self, chain: Chain) -> Columns:
+        key = (chain.b_plane, chain.group)
+        if key not in self._columns:
+            integers = self._packed(chain)
+            zero_point = self._b.zero_point(chain.group, slice(None))
+            if zero_point is not None and self._datapath.product != Multiply("fold"):
+                integers = np.ascontiguousarray(integers - zero_point[:, None])
+            self._columns[key] = Columns(integers)
+        return self._columns[key]
+
+    def _gemm(self, chain: Chain, form: GemmForm, columns: Columns) -> Gemm | None:
+        key = (chain.b_plane, chain.group, form)
+        if key not in self._gemms:
+            try:
+                self._gemms[key] = Gemm(form, self._isa, columns.integers)
+            except NoKernelError:
+                self._gemms[key] = None
+        return self._gemms[key]
+
+
+def _holds(dtype: np.dtype, interval: Interval) -> bool:
+    limits = np.iinfo(dtype)
+    return limits.min <= interval.low and interval.high <= limits.max
+
+
+def _multiplies(product: Product) -> bool:
+    """Whether a term is the exact product of both integers."""
+    return isinstance(product, Multiply) or (isinstance(product, Shift) and product.drop == 0)
+
+
+def _forms(
+    datapath: Datapath,
+    columns: Columns,
+    a: Interval,
+    dtype: np.dtype,
+    zero_point: int,
+    bias: Interval,
+) -> tuple[list[GemmForm], str] | str:
+    """Forms that compute the chain, the fastest first, and why they may; or why none does."""
+    if not _multiplies(datapath.product):
+        return f"{datapath.product!r} is no exact product"
+    if not columns.integers.shape[1]:
+        return "K=0"
+    if not columns.interval.fits(16):
+        return (
+            f"b reaches {columns.interval.low}..{columns.interval.high}, which int16 does not hold"
+        )
+    centered = bounds.subtract(a, Interval(zero_point, zero_point))
+    sums = columns.subset_sums(centered)
+    linear = linear_sum(datapath.reduce, sums, bias)
+    if linear is None:
+        return _clamping(datapath, columns, centered, dtype, zero_point)
+    register = linear.register
+    if register.bits is None and not bounds.add(sums, bias).fits(32):
+        return f"a sum may reach {sums.low}..{sums.high}, which int32 does not hold"
+    if register.bits is not None and register.bits > 31 + register.signed:
+        return f"sums mod 2**{register.bits}, which int32 does not hold"
+    bytes_fit = columns.interval.fits(8) and dtype.itemsize == 1
+    kinds = ("int8", "int16") if bytes_fit else ("int16",)
+    forms = [
+        GemmForm(kind, dtype, register.bits or 32, register.signed, zero_point) for kind in kinds
+    ]
+    return forms, linear.reason
+
+
+def _clamping(
+    datapath: Datapath, columns: Columns, a: Interval, dtype: np.dtype, zero_point: int
+) -> tuple[list[GemmForm], str] | str:
+    """Forms of one saturating accumulator that adds in ascending k; a: zero point subtracted."""
+    step = datapath.reduce[0]
+    if (
+        len(datapath.reduce) != 1
+        or not isinstance(step, Accumulate)
+        or step.overflow.rule not in _CLAMPING
+        or step.group is not None
+        or step.interleave != 1
+        or datapath.order is not None
+    ):
+        return "not proven to be one exact sum, and not one saturating accumulator in ascending k"
+    low, high = step.register.minimum, step.register.maximum
+    if low is None or high is None or not Interval(low, high).fits(32):
+        return "the register is wider than int32, and may be left"
+    if not a.fits(16):
+        return f"a less its zero point reaches {a.low}..{a.high}, which int16 does not hold"
+    forms = []
+    if step.signed and step.overflow.rule is OverflowRule.SATURATE:
+        bits = (high - low).bit_length()
+        shift = _a_shift(a, columns.interval, 32 - bits)
+        if shift is not None:
+            forms.append(GemmForm("top", dtype, bits, True, zero_point, shift))
+    if bounds.add(Interval(low, high), bounds.scale(a, columns.interval)).fits(32):
+        forms.append(GemmForm("clamp", dtype, 32, True, zero_point, 0, low, high))
+    if not forms:
+        return "int32 does not hold a sum before it saturates"
+    return forms, "one accumulator saturates at every addition"
+
+
+def _a_shift(a: Interval, b: Interval, shift: int) -> int | None:
+    """The part of a shift that a takes, b the rest, both within int16; None: it is too much."""
+    for part in range(min(shift, 15) + 1):
+        rest = shift - part
+        if rest <= 15 and _shifted(a, part).fits(16) and _shifted(b, rest).fits(16):
+            return part
+    return None
+
+
+def _shifted(interval: Interval, shift: int) -> Interval:
+    return Interval(interval.low << shift, interval.high << shift)

@@ -1,0 +1,138 @@
+/* Matrix products in int32 lanes against a loop, on a machine that runs no Python.
+ *
+ * gemm_check ISA...: for each (a number of enum pqs_isa) random calls of every kind that it has.
+ * Prints how many ran; exits with 1 at the first difference, with 2 if an ISA has no kernel. */
+#include "pyqsim.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLS 400
+#define MAX_M 14
+#define MAX_N 70
+#define MAX_K 700
+
+static uint64_t state = 1;
+
+/* A linear congruential generator's upper half: 0..count-1. */
+static int64_t below(int64_t count) {
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (int64_t)((state >> 33) % (uint64_t)count);
+}
+
+static int64_t between(int64_t low, int64_t high) { return low + below(high - low + 1); }
+
+typedef struct {
+    pqs_gemm_plan plan;
+    size_t m;
+    int64_t a[MAX_M * MAX_K];
+    int64_t b[MAX_N * MAX_K];
+} call;
+
+static int64_t a_low(int element) { return element == 0 ? 0 : element == 1 ? -128 : -32768; }
+static int64_t a_high(int element) { return element == 0 ? 255 : element == 1 ? 127 : 32767; }
+
+static void draw(call *c, int kind, int isa) {
+    const int ordered = kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_TOP;
+    const int element = (int)below(kind == PQS_GEMM_INT16 ? 3 : 2);
+    c->m = (size_t)between(1, MAX_M);
+    c->plan = (pqs_gemm_plan){.kind = kind,
+                              .isa = isa,
+                              .a_element = element,
+                              .n = (size_t)between(1, MAX_N),
+                              .k = (size_t)(below(4) ? between(1, 40) : between(1, MAX_K)),
+                              .bits = (int32_t)between(2, 32),
+                              .is_signed = (int32_t)below(2),
+                              .a_zero_point = ordered ? 0 : (int32_t)between(-128, 255)};
+    if (kind == PQS_GEMM_TOP) { /* |a| <= 255 takes 7 bits more, |b| <= 128 takes 8 */
+        c->plan.bits = (int32_t)between(17, 32);
+        c->plan.is_signed = 1;
+        c->plan.a_shift = 32 - c->plan.bits < 7 ? 32 - c->plan.bits : 7;
+    }
+    c->plan.maximum = (int32_t)between(1, INT32_C(1) << between(1, 29));
+    c->plan.minimum = -c->plan.maximum - (int32_t)below(2);
+    const int64_t reach = kind == PQS_GEMM_INT16 ? 32768 : 128;
+    for (size_t i = 0; i < c->m * c->plan.k; i++) c->a[i] = between(a_low(element), a_high(element));
+    for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = between(-reach, reach - 1);
+}
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+
+/* The definition, in 64 bits: sums of at most 700 products of at most 2^31. */
+static int64_t expected(const call *c, size_t row, size_t column) {
+    const int64_t half = INT64_C(1) << (c->plan.bits - 1);
+    int64_t sum = 0;
+    for (size_t k = 0; k < c->plan.k; k++) {
+        const int64_t x = c->a[row * c->plan.k + k] - c->plan.a_zero_point;
+        sum += x * c->b[column * c->plan.k + k];
+        if (c->plan.kind == PQS_GEMM_CLAMP) sum = clamp(sum, c->plan.minimum, c->plan.maximum);
+        if (c->plan.kind == PQS_GEMM_TOP) sum = clamp(sum, -half, half - 1);
+    }
+    if (c->plan.kind == PQS_GEMM_CLAMP || c->plan.kind == PQS_GEMM_TOP) return sum;
+    const int64_t low = sum & (2 * half - 1);
+    return c->plan.is_signed && low >= half ? low - 2 * half : low;
+}
+
+static void *allocate(size_t bytes) {
+    void *const memory = calloc(bytes + 1, 1);
+    if (!memory) exit(3);
+    return memory;
+}
+
+static int check(const call *c) {
+    size_t panel_bytes, starts, scratch_bytes;
+    pqs_gemm_sizes(&c->plan, &panel_bytes, &starts, &scratch_bytes);
+    void *const panels = allocate(panel_bytes), *const scratch = allocate(scratch_bytes);
+    int32_t *const start = allocate(starts * sizeof *start);
+    int32_t *const out = allocate(c->m * c->plan.n * sizeof *out);
+    const size_t count = c->m * c->plan.k, size = c->plan.a_element == PQS_ELEMENT_INT16 ? 2 : 1;
+    char *const a = allocate(count * size);
+    for (size_t i = 0; i < count; i++) {
+        const int16_t wide = (int16_t)c->a[i];
+        const uint8_t narrow = (uint8_t)c->a[i];
+        memcpy(a + i * size, size == 2 ? (const void *)&wide : (const void *)&narrow, size);
+    }
+    int status = pqs_gemm_pack(&c->plan, c->b, c->plan.k, panels, start);
+    if (status == PQS_OK) {
+        status = pqs_gemm_run(&c->plan, panels, start, c->m, a, c->plan.k * size, out, c->plan.n,
+                              scratch);
+    }
+    int wrong = status != PQS_OK;
+    for (size_t i = 0; i < c->m * c->plan.n && !wrong; i++) {
+        const int64_t want = expected(c, i / c->plan.n, i % c->plan.n);
+        const int64_t got = c->plan.is_signed || c->plan.kind == PQS_GEMM_CLAMP
+                                ? out[i]
+                                : (int64_t)(uint32_t)out[i];
+        wrong = got != want;
+        if (wrong) printf("output %zu => observed: %" PRId64 " expected: %" PRId64 "\n", i, got, want);
+    }
+    free(panels), free(scratch), free(start), free(out), free(a);
+    return wrong;
+}
+
+int main(int argc, char **argv) {
+    static call c;
+    for (int i = 1; i < argc; i++) {
+        const int isa = atoi(argv[i]);
+        int ran = 0;
+        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_TOP; kind++) {
+            const pqs_gemm_plan probe = {.kind = kind, .isa = isa, .n = 1, .k = 1, .bits = 32};
+            const int found = pqs_gemm_isa(&probe);
+            if (found == PQS_ISA_AUTO) continue;
+            for (int j = 0; j < CALLS; j++, ran++) {
+                draw(&c, kind, isa);
+                if (!check(&c)) continue;
+                printf("ISA %d, kind %d, m %zu, n %zu, k %zu, bits %d, a %d\n", isa, kind, c.m,
+                       c.plan.n, c.plan.k, (int)c.plan.bits, (int)c.plan.a_element);
+                return 1;
+            }
+            printf("ISA %d, kind %d on ISA %d: %d calls\n", isa, kind, found, CALLS);
+        }
+        if (!ran) return 2;
+    }
+    return 0;
+}

@@ -1,0 +1,236 @@
+"""Matrix products in int32 lanes == the reference, on every instruction set that this CPU has."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from parity.random_cases import random_case
+
+import pyqsim as qs
+from pyqsim import _native
+
+ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
+CASES = {1: 1_000, 2: 300_000}
+
+#: Every form of the kernels: sums mod 2**bits, saturation at the top of the lane, clamps.
+REGISTERS = (
+    qs.Accumulate(32),
+    qs.Accumulate(31),
+    qs.Accumulate(13, start="bias"),
+    qs.Accumulate(9, signed=False),
+    qs.Accumulate(32, "saturate"),
+    qs.Accumulate(24, "saturate", start="bias"),
+    qs.Accumulate(20, "saturate"),
+    qs.Accumulate(17, "saturate_symmetric"),
+    qs.Accumulate(16, "saturate"),
+    qs.Accumulate(12, "saturate", start="bias"),
+    qs.Accumulate(10, "saturate", signed=False),
+)
+
+
+@pytest.fixture(params=ISAS)
+def isa(request: pytest.FixtureRequest) -> str:
+    if not _native.isa_available(request.param):
+        pytest.skip(f"this CPU has no {request.param}")
+    return str(request.param)
+
+
+def integers(rng: np.random.Generator, dtype: type, shape: tuple[int, int]) -> np.ndarray:
+    """Uniform codes, or all at one end."""
+    limits = np.iinfo(dtype)
+    if rng.random() < 0.3:
+        return np.full(shape, rng.choice([limits.min, limits.max]), dtype=dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+
+
+def kind_of(run: qs.ops.Plan) -> str:
+    """The form that ran last: the word after "gemm, "."""
+    return run.explain().split("gemm, ")[-1].split()[0]
+
+
+def test_random_calls(isa: str, level: int) -> None:
+    """Seeded calls of the whole model; those that are no matrix product are refused."""
+    kinds: Counter[str] = Counter()
+    for seed in range(CASES[level]):
+        case = random_case(seed, 13)
+        try:
+            run = qs.plan(case.b, case.datapath, kernel="gemm", isa=isa)
+            got = run(case.a, **case.data)
+        except qs.errors.PyqsimError:
+            kinds["refused"] += 1
+            continue
+        expected = qs.matmul(case.a, case.b, case.datapath, kernel="reference", **case.data)
+        assert got.dtype == expected.dtype
+        assert got.tolist() == expected.tolist(), case
+        kinds[kind_of(run)] += 1
+    assert sum(kinds.values()) - kinds["refused"] > 0.02 * CASES[level], kinds
+    assert kinds["int16"] > 0
+    assert kinds["clamp"] > 0
+
+
+@pytest.mark.parametrize("step", REGISTERS, ids=repr)
+def test_every_form(isa: str, step: qs.Accumulate) -> None:
+    """Edges of tiles, panels and words; operands of every width; zero points; bias."""
+    rng = np.random.default_rng(7)
+    sizes = [(m, n, k) for m in (1, 5, 6, 7, 13) for n, k in ((1, 3), (32, 4), (33, 9), (65, 18))]
+    ran = 0
+    for m, n, k in [*sizes, (0, 5, 3), (5, 0, 3), (97, 40, 1300)]:
+        a_dtype, b_dtype = rng.choice([np.uint8, np.int8, np.int16], 2)
+        a, b = integers(rng, a_dtype, (m, k)), integers(rng, b_dtype, (k, n))
+        datapath = qs.Datapath(reduce=(step,))
+        high = min(2000, step.register.maximum)
+        bias = rng.integers(0, high, n) if step.start == "bias" else None
+        if a_dtype == np.int8:
+            zero_point = int(rng.integers(-128, 128))
+            a = qs.QTensor(a, qs.Affine(8), 1.0, zero_point)
+        try:
+            got = qs.matmul(a, b, datapath, bias=bias, kernel="gemm", isa=isa)
+        except qs.errors.DatapathError:
+            continue
+        expected = qs.matmul(a, b, datapath, bias=bias, kernel="reference")
+        np.testing.assert_array_equal(got, expected)
+        ran += 1
+    assert ran >= 5
+
+
+def test_forms_are_what_they_are_for(isa: str) -> None:
+    """The fast forms are taken where the CPU has them."""
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(-128, 128, (64, 600)), rng.integers(-128, 128, (600, 64))
+    vnni = isa in ("avx512vnni", "avxvnni")
+    bytes_ = vnni or isa == "dotprod"
+    for step, dtype, kind in (
+        (qs.Accumulate(32), np.int8, "int8" if bytes_ else "int16"),
+        (qs.Accumulate(32), np.int16, "int16"),
+        (qs.Accumulate(20, "saturate"), np.int8, "top" if vnni else "clamp"),
+        (qs.Accumulate(14, "saturate"), np.int8, "clamp"),
+        (qs.Accumulate(27, "saturate"), np.int8, "int8" if bytes_ else "int16"),
+        (qs.Accumulate(32, "trap"), np.int8, "int8" if bytes_ else "int16"),
+    ):
+        run = qs.plan(b.astype(np.int8), qs.Datapath(reduce=(step,)), isa=isa)
+        for m in (1, 64):
+            run(a[:m].astype(dtype))
+            assert kind_of(run) == kind
+
+
+# -- certificates --------------------------------------------------------------------------------
+
+
+@st.composite
+def edges(draw: st.DrawFn) -> tuple[np.ndarray, list[int], int]:
+    """Columns b, the ends of a, and a width in whose range the largest subset sum just about is."""
+    k = draw(st.integers(1, 12))
+    b = np.array(draw(st.lists(st.integers(-128, 127), min_size=k, max_size=k)))
+    low = draw(st.integers(-128, 0))
+    return b, [low, draw(st.integers(0, 127))], draw(st.sampled_from([-1, 0, 1]))
+
+
+@given(edges())
+def test_subset_bound_is_reached_and_is_the_limit(case: tuple[np.ndarray, list[int], int]) -> None:
+    """A saturating register that holds the bound is never left; one unit less, and it is.
+
+    The largest sum of a subset stands in a row of its own: a = high where b > 0, low where b < 0.
+    """
+    b, (low, high), _ = case
+    worst = np.where(b > 0, high, low)
+    least = np.where(b > 0, low, high)
+    top, bottom = int(worst @ b), int(least @ b)
+    rows = np.stack([worst, least])
+    bits = max(top.bit_length(), (-bottom - 1).bit_length(), 1) + 1
+    for width, certified in ((bits, True), (bits - 1, False)):
+        if width < 2:
+            continue
+        datapath = qs.Datapath(reduce=(qs.Accumulate(width, "saturate"),))
+        run = qs.plan(b[:, None], datapath, kernel="auto")
+        got = run(rows)
+        expected, events = qs.matmul(rows, b[:, None], datapath, kernel="reference", events=True)
+        assert got.tolist() == expected.tolist()
+        assert (kind_of(run) in ("int8", "int16")) == certified
+        assert (events.overflows == 0) == certified
+
+
+@given(edges())
+def test_certificate_with_a_bias_at_the_rail(case: tuple[np.ndarray, list[int], int]) -> None:
+    """The bias that just fits is proven safe, one more is not; results are right either way."""
+    b, (low, high), delta = case
+    worst = np.where(b > 0, high, low)
+    rows = np.stack([worst, np.where(b > 0, low, high)])
+    top = int(worst @ b)
+    bits = 20
+    bias = 2 ** (bits - 1) - 1 - top + delta
+    if bias >= 2 ** (bits - 1):
+        return
+    datapath = qs.Datapath(reduce=(qs.Accumulate(bits, "saturate", start="bias"),))
+    run = qs.plan(b[:, None], datapath)
+    got = run(rows, bias=bias)
+    args = (rows, b[:, None], datapath)
+    expected, events = qs.matmul(*args, bias=bias, kernel="reference", events=True)
+    assert got.tolist() == expected.tolist()
+    assert (kind_of(run) in ("int8", "int16")) == (delta <= 0)
+    assert events.overflows == 0 or delta > 0
+
+
+def test_a_chain_that_widens_is_no_sum() -> None:
+    """Inner sums of 8 bits wrap before an outer one of 16 sees them."""
+    a, b = np.full((5, 8), 127), np.full((8, 3), 127)
+    for inner, outer, exact in ((8, 16, False), (16, 8, True), (8, 8, True)):
+        steps = (qs.Accumulate(inner, group=4), qs.Accumulate(outer))
+        run = qs.plan(b, qs.Datapath(reduce=steps))
+        expected = qs.matmul(a, b, qs.Datapath(reduce=steps), kernel="reference")
+        assert run(a).tolist() == expected.tolist()
+        assert ("gemm, int" in run.explain()) == exact
+
+
+# -- doors ---------------------------------------------------------------------------------------
+
+
+def test_out_threads_and_layouts() -> None:
+    """Any layout of a and out, any number of threads: the same numbers."""
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(-128, 128, (700, 300), dtype=np.int8), rng.integers(-128, 128, (300, 200))
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),)))
+    expected = (a.astype(np.int64) @ b).astype(np.int32)
+    for threads in (None, 1, 2, 5, 1000):
+        np.testing.assert_array_equal(run(a, threads=threads), expected)
+    for view in (np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2], a[::-1][::-1]):
+        np.testing.assert_array_equal(run(view), expected)
+    np.testing.assert_array_equal(run(a[::-3]), expected[::-3])
+    out = np.zeros((200, 700), dtype=np.int32).T
+    assert run(a, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    out = np.zeros((700, 200), dtype=np.int32)
+    assert run(a, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_out_that_is_wrong_is_refused() -> None:
+    run = qs.plan(np.ones((4, 3), np.int8), qs.Datapath(reduce=(qs.Accumulate(32),)))
+    a = np.ones((2, 4), np.int8)
+    locked = np.zeros((2, 3), np.int32)
+    locked.flags.writeable = False
+    for out, error in (
+        (np.zeros((2, 3), np.int64), qs.errors.OperandError),
+        (np.zeros((3, 2), np.int32), qs.errors.ShapeError),
+        (locked, qs.errors.OperandError),
+        ([[0, 0, 0]] * 2, qs.errors.OperandError),
+    ):
+        with pytest.raises(error):
+            run(a, out=out)
+    with pytest.raises(qs.errors.ShapeError):
+        run(np.ones((2, 5), np.int8))
+    with pytest.raises(qs.errors.PyqsimError):
+        run(a, threads=0)
+
+
+def test_out_may_share_memory_with_a() -> None:
+    """The result is that of the operands as they were."""
+    buffer = np.arange(64, dtype=np.int8)
+    a, out = buffer[:16].reshape(4, 4), buffer.view(np.int32).reshape(4, 4)
+    b = np.arange(16).reshape(4, 4)
+    expected = a.astype(np.int64) @ b
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),)))
+    np.testing.assert_array_equal(run(a, out=out), expected)
