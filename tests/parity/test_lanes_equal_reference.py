@@ -75,7 +75,9 @@ def test_threads_and_blocks_change_nothing() -> None:
             qs.Accumulate(9, "saturate", group=4),
             qs.Accumulate(11, "wrap"),
         )
-        run = qs.plan(b, qs.Datapath(reduce=steps))
+        # Both reduced and output values draw random numbers, each with the row's own number.
+        output = (qs.Narrow(shift=2, rounding=rounding),)
+        run = qs.plan(b, qs.Datapath(reduce=steps, output=output))
         expected = outcome(lambda run=run: run(a, events=True, counts=True, threads=1))
         assert expected[5][0] > 0
         for threads in (2, 3, 7):
