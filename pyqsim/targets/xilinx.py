@@ -22,7 +22,8 @@ TARGETS = (
         datapath=Datapath(reduce=(Accumulate(48, WRAP),)),
         a=IntegerRange.of_bits(27),
         b=IntegerRange.of_bits(18),
-        source="Xilinx UG579",
+        source="Xilinx UG579; our own model after it, not the vendor's: "
+        "tests/examples/rtl/dsp48e2.v",
         confidence="documented",
         pitfalls=("Overflow is silent unless pattern detect is used",),
     ),
@@ -33,7 +34,8 @@ TARGETS = (
         datapath=Datapath(reduce=(Accumulate(18, WRAP, group=7), Accumulate())),
         a=S8,
         b=S8,
-        source="Xilinx WP486, WP487",
+        source="Xilinx WP486, WP487; our own model after them (not the vendor's), equal for every "
+        "(a, b, c): tests/examples/rtl/dsp48e2.v",
         confidence="documented",
         notes="P += ((a << 18) + b) * c; both results as here, the upper one after adding P[17]",
         pitfalls=(
