@@ -13,7 +13,7 @@ from typing import Any
 from harness.contest import Contest, Entry, Past, WrongResultError, hold
 from harness.machine import alone, environment
 from harness.peaks import why_no_peaks
-from pyqsim import Plan
+from pyqsim.cli.bench import kernel_of as kernel
 from pyqsim.cli.json_file import check_writable, write_json
 from pyqsim.text_table import aligned
 
@@ -176,11 +176,6 @@ def _summary(entries: Sequence[Entry], unit: Unit) -> str:
         rows.append((work, unit.shown(first.rate), share, *other))
     header = ("", unit.name, "of bound", "best other", "first is", "")
     return noted(header, rows)
-
-
-def kernel(plan: Plan) -> str:
-    """What a plan says of the kernel that ran last, on one line."""
-    return "; ".join(plan.explain().splitlines()[1:])
 
 
 def _table(entries: Sequence[Entry], unit: Unit) -> str:

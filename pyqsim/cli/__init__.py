@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pyqsim import __version__
 from pyqsim.cli import (
     accuracy,
+    bench,
     compare,
     conform,
     demo,
@@ -31,6 +32,7 @@ _COMMANDS = {
     "targets": targets,
     "conform": conform,
     "vectors": vectors,
+    "bench": bench,
     "info": info,
 }
 
@@ -48,6 +50,7 @@ examples:
   pyqsim targets NAME              named machines, or one of them; --identify FILE.npz
   pyqsim conform --target T --python M:F   is this kernel bit exact? if not, where and why
   pyqsim vectors FOLDER --target T  operands and outputs for a hardware bench
+  pyqsim bench                     how fast typical datapaths run here
   pyqsim info                      what is installed here
   pyqsim COMMAND --help            the options of a command
 

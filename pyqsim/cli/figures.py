@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_comparison", "draw_format"]
+__all__ = ["draw_comparison", "draw_format", "draw_rates"]
 
 _Reals = npt.NDArray[np.float64]
 
@@ -101,6 +101,41 @@ def draw_comparison(
         rug.set_xlabel(unit)
         reach = float(np.abs(numbers).max()) or 1.0
         rug.set_xlim(min(float(numbers.min()), -0.02 * reach) * 1.1, reach * 1.1)
+        _save(figure, path)
+
+
+def draw_rates(
+    rates: Mapping[str, float], yardstick: tuple[str, float], path: Path, title: str
+) -> None:
+    """Draw rates as bars on a logarithmic axis, and one rate to compare them with as a line.
+
+    Parameters
+    ----------
+    rates : mapping of str to float
+        GMAC/s, first on top.
+    yardstick : (str, float)
+        What the line is, and its rate.
+    path : Path
+        The suffix says which kind of picture.
+    title : str
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(8.5, 1.6 + 0.36 * len(rates)), layout="constrained")
+        axes = figure.subplots()
+        bars = axes.barh(list(rates), list(rates.values()), color=_BLUE, height=0.7)
+        axes.bar_label(bars, fmt="%.3g", padding=4)
+        axes.axvline(yardstick[1], color=_ORANGE, linewidth=1.4, label=yardstick[0])
+        axes.set_xscale("log")
+        axes.margins(x=0.12)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("GMAC/s (billions of multiply-accumulates a second), logarithmic")
+        axes.set_title(title)
+        figure.legend(loc="outside lower right", frameon=False)
         _save(figure, path)
 
 

@@ -28,7 +28,7 @@ def test_version(capsys):
     "argv",
     [
         [],
-        ["bench"],
+        ["bench", "--size", "1"],
         ["demo", "--digits", "0"],
         ["demo", "--digits", "2001"],
         ["demo", "--threads=x"],
