@@ -15,13 +15,22 @@ from ledger import needs
 __all__ = ["Probe", "build"]
 
 _FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
-_NATIVE = {"x86": ("x86_64", "AMD64"), "arm": ("aarch64", "arm64"), "riscv": ()}
+_NATIVE = {"x86": ("x86_64", "AMD64"), "arm": ("aarch64", "arm64")}
 #: Cross compiler and emulator with its options, by family.
 _EMULATED = {
     "arm": ("aarch64-linux-gnu-gcc", "qemu-aarch64", "-cpu", "max"),
     "riscv": ("riscv64-linux-gnu-gcc", "qemu-riscv64", "-cpu", "rv64,v=true,vext_spec=v1.0"),
+    "hexagon": ("clang", "qemu-hexagon"),
 }
-_MACHINE_FLAGS = {"x86": (), "arm": ("-march=armv8.2-a+dotprod+i8mm+rdma",), "riscv": ()}
+_LIBRARY = Path(__file__).with_name("freestanding")
+_MACHINE_FLAGS = {
+    "arm": ("-march=armv8.2-a+dotprod+i8mm+rdma",),
+    "hexagon": (
+        *("--target=hexagon-unknown-elf", "-mcpu=hexagonv67", "-mhvx", "-mhvx-length=128B"),
+        *("-ffreestanding", "-nostdlib", "-fuse-ld=lld", f"-I{_LIBRARY}"),
+        str(_LIBRARY / "hexagon.c"),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Probe:
 
 def build(family: str, folder: Path) -> Probe:
     """Compile a probe and find what runs it; skips where that is missing."""
-    native = platform.machine() in _NATIVE[family]
+    native = platform.machine() in _NATIVE.get(family, ())
     if native:
         compiler, emulator, static = needs("gcc"), (), ()
     elif family in _EMULATED:
@@ -67,9 +76,11 @@ def build(family: str, folder: Path) -> Probe:
         compiler, emulator, static = needs(cross), (needs(qemu[0]), *qemu[1:]), ("-static",)
     else:
         needs("x86 CPU", found=False, reason=f"this is {platform.machine()}")
+    if family == "hexagon":
+        needs("ld.lld")
     source = Path(__file__).with_name(f"probe_{family}.c")
     program = folder / source.stem
-    flags = (*_FLAGS, *_MACHINE_FLAGS[family], *static)
+    flags = (*_FLAGS, *_MACHINE_FLAGS.get(family, ()), *static)
     made = subprocess.run(
         [compiler, *flags, source, "-o", program], capture_output=True, text=True, check=False
     )

@@ -9,13 +9,13 @@ import numpy as np
 
 __all__ = ["FAMILIES", "LEAST", "Rule", "rules_of"]
 
-FAMILIES = ("x86", "arm", "riscv")
+FAMILIES = ("x86", "arm", "riscv", "hexagon")
 
 #: The least number of cases of a rule that has as many: golden files, default run, long run.
 LEAST = (200, 100_000, 10_000_000)
 
 Kind = Literal["product", "sum", "shift", "unary", "float"]
-Amount = Literal["signed byte", "low bits", "constant", "power"]
+Amount = Literal["signed byte", "low bits", "few bits", "constant", "power"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,8 @@ class Rule:
         Whether the machine's saturation flag is set by overflows of the datapath's reduce steps.
     amount : str
         What a number in b says. "signed byte": its low 8 bits, positive is left. "low bits": its
-        lowest log2(bits of a), to the right. "constant": part of the instruction, to the right.
-        "power": of two, positive is left.
+        lowest log2(bits of a), to the right. "few bits": its lowest log2(bits of out), to the
+        right. "constant": part of the instruction, to the right. "power": of two, positive is left.
     probe : str
         The probe's name for it, where that is not the target's.
     """
@@ -95,6 +95,8 @@ class Rule:
             shifts = wide.astype(np.int8).astype(np.int64)
         elif self.amount == "low bits":
             shifts = -(wide & (np.dtype(self.a).itemsize * 8 - 1))
+        elif self.amount == "few bits":
+            shifts = -(wide & (np.dtype(self.out).itemsize * 8 - 1))
         else:
             shifts = -wide if self.amount == "constant" else wide
         if self.amount == "signed byte":
@@ -201,7 +203,24 @@ def _riscv() -> list[Rule]:
     return found
 
 
-_RULES = {"x86": _x86, "arm": _arm, "riscv": _riscv}
+def _hexagon() -> list[Rule]:
+    return [
+        Rule(
+            target="hexagon-vrmpy",
+            kind="product",
+            a="u1",
+            b="i1",
+            out="i4",
+            group=4,
+            accumulates=True,
+        ),
+        Rule(
+            target="hexagon-vasr-rnd-sat", kind="shift", a="i4", b="i4", out="i2", amount="few bits"
+        ),
+    ]
+
+
+_RULES = {"x86": _x86, "arm": _arm, "riscv": _riscv, "hexagon": _hexagon}
 
 
 def rules_of(family: str) -> list[Rule]:
