@@ -33,6 +33,7 @@ __all__ = [
     "RawPlace",
     "RawTrace",
     "ReduceProgram",
+    "Windows",
     "compiler",
     "isa_available",
     "narrow_array",
@@ -364,6 +365,53 @@ def _raw_events(events) -> RawEvents:
         _wide(events.minimum) if seen else None,
         _wide(events.maximum) if seen else None,
     )
+
+
+# ---------------------------------------------------------------------------------------------
+# windows
+
+
+class Windows:
+    """Windows of images (B, H, W, C), gathered row by row.
+
+    Parameters
+    ----------
+    images : ndarray, C-contiguous
+        Padded already.
+    size, stride, dilation : (int, int)
+    out : (int, int)
+        Windows along H and W.
+    channels : slice
+    """
+
+    def __init__(
+        self,
+        images: npt.NDArray[np.generic],
+        size: tuple[int, int],
+        stride: tuple[int, int],
+        dilation: tuple[int, int],
+        out: tuple[int, int],
+        channels: slice,
+    ) -> None:
+        self._images = images[..., channels]
+        depth = self._images.shape[3]
+        self.shape = (len(images) * out[0] * out[1], size[0] * size[1] * depth)
+        batch, row, column, element = self._images.strides
+        self._windows = ffi.new("pqs_windows *")
+        self._windows.image = _pointer(self._images, "void *")
+        self._windows.out_rows, self._windows.out_columns = out
+        self._windows.rows, self._windows.columns = size
+        self._windows.bytes = depth * element
+        self._windows.batch_stride = batch
+        self._windows.row_step, self._windows.column_step = row * stride[0], column * stride[1]
+        self._windows.row_stride = row * dilation[0]
+        self._windows.column_stride = column * dilation[1]
+
+    def rows(self, first: int, stop: int) -> npt.NDArray[np.generic]:
+        """Windows first..stop-1, (stop - first, KH * KW * C)."""
+        out = np.empty((stop - first, self.shape[1]), dtype=self._images.dtype)
+        _check(lib.pqs_gather_windows(self._windows, first, stop - first, _pointer(out, "void *")))
+        return out
 
 
 # ---------------------------------------------------------------------------------------------

@@ -298,6 +298,25 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
 int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
                  const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch);
 
+/* Windows of images; window m is column m mod out_columns of row m / out_columns mod out_rows of a
+ * batch. All strides in bytes: *_step from window to window, *_stride from tap to tap. */
+typedef struct {
+    const void *image;
+    size_t out_rows;
+    size_t out_columns;
+    size_t rows;    /* of a window */
+    size_t columns;
+    size_t bytes;   /* of one tap: its channels, neighbours in memory */
+    size_t batch_stride;
+    size_t row_step;
+    size_t column_step;
+    size_t row_stride;
+    size_t column_stride;
+} pqs_windows;
+
+/* Write the taps of windows first..first+count-1, one after the other. */
+int pqs_gather_windows(const pqs_windows *from, size_t first, size_t count, void *out);
+
 /* out[m * out_stride + n] = -zb*sum(a) - za*sum(b) + k*za*zb, one exact integer. */
 int pqs_zero_point_correction(size_t m, size_t n, size_t k,
                               const int64_t *a, size_t a_stride,

@@ -78,16 +78,20 @@ static uint32_t a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel)
 /* One column of a panel: a word every `columns` words. */
 static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, const int64_t *b,
                         char *words) {
-    const int shift = b_shift(plan);
-    for (size_t k = 0; k < steps_of(plan, kernel) * kernel->b_elements; k++) {
-        const size_t step = k / kernel->b_elements, inside = k % kernel->b_elements;
-        char *const at = words + step * kernel->columns * WORD;
-        const int64_t value = k < plan->k ? b[k] : 0;
-        if (kernel->b_elements == 4) {
-            ((int8_t *)at)[inside] = (int8_t)value;
+    const size_t elements = kernel->b_elements, step_bytes = kernel->columns * WORD;
+    const int64_t factor = INT64_C(1) << b_shift(plan);
+    for (size_t first = 0; first < plan->k; first += elements) {
+        const size_t count = plan->k - first < elements ? plan->k - first : elements;
+        int8_t bytes[4] = {0};
+        int16_t pair[2] = {0};
+        if (elements == 4) {
+            for (size_t i = 0; i < count; i++) bytes[i] = (int8_t)b[first + i];
+            memcpy(words, bytes, WORD);
         } else {
-            ((int16_t *)at)[inside] = (int16_t)(value * (1 << shift));
+            for (size_t i = 0; i < count; i++) pair[i] = (int16_t)(b[first + i] * factor);
+            memcpy(words, pair, WORD);
         }
+        words += step_bytes;
     }
 }
 

@@ -91,6 +91,7 @@ class Call:
         merges = any(isinstance(step, Merge) for step in datapath.output)
         if merges:
             self.chain_shape = (1, 1, 1)
+        self._narrow = dtype == np.int32
         self.result = np.empty((prod(self.chain_shape), *self.shape), dtype=dtype)
 
     def _choose_gemm(self, chain: Chain, gemms: GemmChooser) -> ChainGemm | str:
@@ -184,6 +185,10 @@ class Call:
             return list(pool.map(self._run_block, blocks))
 
     def _run_block(self, rows: slice) -> BlockResult:
+        alone = self.gemms[self.chains[0]] if len(self.chains) == 1 else None
+        if isinstance(alone, ChainGemm) and not self._datapath.output and self._narrow:
+            self._run_gemm(alone, self.chains[0], rows, self.result[0, rows])
+            return BlockResult((), None)
         work = np.empty((len(self.chains), rows.stop - rows.start, self.shape[1]), dtype=np.int64)
         corrections = None if self._pipeline.correction_at is None else np.empty_like(work)
         events = tuple(
@@ -206,9 +211,8 @@ class Call:
             correction[:] = self._correction(chain, rows)
         gemm = self.gemms[chain]
         if isinstance(gemm, ChainGemm):
-            dtype = gemm.gemm.form.a_dtype
             sums = np.empty(out.shape, dtype=np.int32)
-            gemm.gemm.run(self._a.elements(chain.a_plane, rows, chain.ks, dtype), sums, gemm.start)
+            self._run_gemm(gemm, chain, rows, sums)
             out[:] = sums
             return ()
         if self._kernel == "gemm":
@@ -237,6 +241,12 @@ class Call:
         if self._kernel == "lanes":
             raise DatapathError(f"kernel='lanes': {reason}, allowed: kernel='auto'")
         return run()
+
+    def _run_gemm(
+        self, gemm: ChainGemm, chain: Chain, rows: slice, out: npt.NDArray[np.int32]
+    ) -> None:
+        dtype = gemm.gemm.form.a_dtype
+        gemm.gemm.run(self._a.elements(chain.a_plane, rows, chain.ks, dtype), out, gemm.start)
 
     def _correction(self, chain: Chain, rows: slice) -> Ints:
         return _native.zero_point_correction(

@@ -56,5 +56,8 @@ def broadcast(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Ints:
 
 
 def interval_of(array: npt.NDArray[Any]) -> Interval:
-    """Extremes of an array; of an empty one 0."""
-    return Interval(int(array.min()), int(array.max())) if array.size else ZERO
+    """Extremes of an array, broadcast axes looked at once; of an empty one 0."""
+    if not array.size:
+        return ZERO
+    own = array[tuple(slice(None if stride else 1) for stride in array.strides)]
+    return Interval(int(own.min()), int(own.max()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -72,37 +72,42 @@ class LinearSum:
     reason: str
 
 
-def linear_sum(steps: Sequence[ReduceStep], sums: Interval, bias: Interval) -> LinearSum | None:
+def linear_sum(
+    steps: Sequence[ReduceStep], sums: Callable[[], Interval], bias: Interval
+) -> LinearSum | None:
     """Prove that accumulators leave one exact sum, mod 2**bits; None: not proven.
 
     Parameters
     ----------
     steps : sequence of ReduceStep
-    sums : Interval
-        Of every partial sum of the terms, in whatever order and grouping (`Columns.subset_sums`).
+    sums : callable
+        Gives the interval of every partial sum of the terms, in whatever order and grouping
+        (`Columns.subset_sums`); asked only where it decides.
     bias : Interval
 
     Returns
     -------
     LinearSum or None
-        Either no register is ever left; or all wrap, and none is wider than one before it: what
-        an earlier one loses, a later one would not have kept.
+        Either all wrap at 32 bits or fewer, and none is wider than one before it: what an earlier
+        one loses, a later one would not have kept. Or no register is ever left.
     """
     accumulators = [step for step in steps if isinstance(step, Accumulate) and not step.spill]
     if len(accumulators) < len(steps):
         return None
-    sums = sums.hull(bounds.add(sums, bias)).hull(ZERO).hull(bias)
-    if all(_holds(step.register, sums) for step in accumulators):
-        return LinearSum(
-            Register(), f"no register is ever left: sums lie in {sums.low}..{sums.high}"
-        )
+    last = accumulators[-1].register
     widths = [step.bits or np.inf for step in accumulators]
     wraps = all(
         step.bits is None or step.overflow.rule is OverflowRule.WRAP for step in accumulators
     )
-    if wraps and all(later <= earlier for earlier, later in pairwise(widths)):
-        last = accumulators[-1].register
+    narrows = all(later <= earlier for earlier, later in pairwise(widths))
+    if wraps and narrows and last.bits is not None and last.bits <= 31 + last.signed:
         return LinearSum(last, f"sums wrap, and are taken mod 2**{last.bits}")
+    held = sums()
+    held = held.hull(bounds.add(held, bias)).hull(ZERO).hull(bias)
+    if all(_holds(step.register, held) for step in accumulators):
+        return LinearSum(
+            Register(), f"no register is ever left: sums lie in {held.low}..{held.high}"
+        )
     return None
 
 

@@ -152,15 +152,14 @@ def _forms(
             f"b reaches {columns.interval.low}..{columns.interval.high}, which int16 does not hold"
         )
     centered = bounds.subtract(a, Interval(zero_point, zero_point))
-    sums = columns.subset_sums(centered)
-    linear = linear_sum(datapath.reduce, sums, bias)
+    linear = linear_sum(datapath.reduce, lambda: columns.subset_sums(centered), bias)
     if linear is None:
         return _clamping(datapath, columns, centered, dtype, zero_point)
     register = linear.register
-    if register.bits is None and not bounds.add(sums, bias).fits(32):
-        return f"a sum may reach {sums.low}..{sums.high}, which int32 does not hold"
-    if register.bits is not None and register.bits > 31 + register.signed:
-        return f"sums mod 2**{register.bits}, which int32 does not hold"
+    if register.bits is None:
+        total = bounds.add(columns.subset_sums(centered), bias)
+        if not total.fits(32):
+            return f"a sum may reach {total.low}..{total.high}, which int32 does not hold"
     bytes_fit = columns.interval.fits(8) and dtype.itemsize == 1
     kinds = ("int8", "int16") if bytes_fit else ("int16",)
     forms = [

@@ -9,11 +9,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim._native import Windows
 from pyqsim.bounds import ZERO, Interval
 
-__all__ = ["Operand"]
+__all__ = ["Operand", "Patches"]
 
 Ints = npt.NDArray[np.int64]
+
+
+class Patches:
+    """The windows of images as rows of codes, gathered where they are asked for.
+
+    What `Operand` needs of an array: shape, dtype, and some rows at a time.
+    """
+
+    def __init__(self, images: npt.NDArray[Any], windows: Windows) -> None:
+        self._images, self._windows = images, windows
+        self.shape, self.dtype = windows.shape, images.dtype
+        self.size = self.shape[0] * self.shape[1]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: tuple[slice, slice]) -> npt.NDArray[Any]:
+        rows, ks = part
+        start, stop, _ = rows.indices(len(self))
+        return self._windows.rows(start, stop)[:, ks]
+
+    def extremes(self) -> Interval:
+        """Of the images: those of all windows lie inside."""
+        if self.size == 0:
+            return ZERO
+        return Interval(int(self._images.min()), int(self._images.max()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +49,7 @@ class Operand:
 
     Attributes
     ----------
-    codes : ndarray of int, (rows, K)
+    codes : ndarray of int, (rows, K), or Patches
     tables : ndarray of int64, (planes, patterns), or None
         N of every bit pattern; None: a code is its own integer.
     zero_points : ndarray of int64, (groups, rows)
@@ -33,7 +60,7 @@ class Operand:
         Whether N is a sum of few powers of two, made by a format with shifts.
     """
 
-    codes: npt.NDArray[Any]
+    codes: npt.NDArray[Any] | Patches
     tables: Ints | None = None
     zero_points: Ints | None = None
     group: int | None = None
@@ -91,14 +118,15 @@ class Operand:
 
     def interval(self, plane: int, ks: slice) -> Interval:
         """Extremes of N, from the codes that are there."""
-        codes = self.codes[:, ks]
-        if codes.size == 0:
-            return ZERO
-        low, high = int(codes.min()), int(codes.max())
-        if self.tables is None:
-            return Interval(low, high)
+        if isinstance(self.codes, Patches):
+            found = self.codes.extremes()
+        else:
+            codes = self.codes[:, ks]
+            found = Interval(int(codes.min()), int(codes.max())) if codes.size else ZERO
+        if self.tables is None or not self.codes.size:
+            return found
         table = self.tables[plane]
-        present = table[np.arange(low, high + 1) & (len(table) - 1)]
+        present = table[np.arange(found.low, found.high + 1) & (len(table) - 1)]
         return Interval(int(present.min()), int(present.max()))
 
     def zero_point_interval(self, group: int) -> Interval:

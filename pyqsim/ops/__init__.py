@@ -3,7 +3,7 @@
 from pyqsim.execution import ISAS, KERNELS
 from pyqsim.ops.activation import clamp, lookup, relu
 from pyqsim.ops.add import add, subtract
-from pyqsim.ops.conv2d import conv2d
+from pyqsim.ops.conv2d import Conv2dPlan, conv2d, plan_conv2d
 from pyqsim.ops.encoding import Encoding
 from pyqsim.ops.linear import linear
 from pyqsim.ops.matmul import DataOptions, Plan, matmul, plan
@@ -16,6 +16,7 @@ from pyqsim.ops.weighted_add import weighted_add
 __all__ = [
     "ISAS",
     "KERNELS",
+    "Conv2dPlan",
     "DataOptions",
     "Encoding",
     "Plan",
@@ -30,6 +31,7 @@ __all__ = [
     "multiply",
     "narrow",
     "plan",
+    "plan_conv2d",
     "relu",
     "rescale",
     "subtract",

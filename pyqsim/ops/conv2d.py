@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim._native import Windows
 from pyqsim.checks import array_of, integer_array
 from pyqsim.datapath import Datapath, OutputStep, Table, Thresholds, is_nest, nest_order
 from pyqsim.errors import CodeError, OperandError, OverflowTrap, ShapeError
 from pyqsim.events import Events
+from pyqsim.execution import Operand, Patches
 from pyqsim.ops.encoding import Encoding
 from pyqsim.ops.linear import finish
-from pyqsim.ops.matmul import plan
-from pyqsim.ops.operands import Matrix
-from pyqsim.ops.windows import Padding, Pair, Window, windows
+from pyqsim.ops.matmul import Plan, plan
+from pyqsim.ops.operands import Matrix, first_operand
+from pyqsim.ops.windows import Padding, Pair, Window, padded
 from pyqsim.parameters import columns_of
 from pyqsim.tensor import QTensor
 
-__all__ = ["conv2d", "fill_code"]
+__all__ = ["Conv2dPlan", "conv2d", "fill_code", "plan_conv2d"]
 
 
 def conv2d(
@@ -75,46 +77,134 @@ def conv2d(
     >>> conv2d(x, np.ones((2, 2, 1, 1), int), qs.Datapath())[0, :, :, 0].tolist()
     [[8, 12], [20, 24]]
     """
-    codes = x.codes if isinstance(x, QTensor) else integer_array("x", x)
-    taps = weight.codes if isinstance(weight, QTensor) else integer_array("weight", weight)
-    _check_shapes(codes, taps, groups)
-    kh, kw, depth, n = taps.shape
-    window = Window.of((codes.shape[1], codes.shape[2]), (kh, kw), stride, padding, dilation)
-    padded = any(any(pads) for pads in window.padding)
-    view = windows(codes, window, fill_code(x) if padded else 0)
-    if datapath.order is not None and is_nest(datapath.order):
-        order = nest_order(datapath.order, {"kh": kh, "kw": kw, "c": depth})
-        datapath = replace(datapath, order=order)
-    _check_one_scale(x)
-    _check_thresholds(datapath, n)
     kernel = {name: data.pop(name) for name in ("kernel", "isa") if name in data}
-    width = n // groups
-    parts = []
-    for group in range(groups):
-        columns = slice(group * width, (group + 1) * width)
-        patches = view[..., group * depth : (group + 1) * depth]
-        a = _like(x, patches.reshape(prod(view.shape[:3]), kh * kw * depth))
-        b = _weight_columns(weight, taps, columns)
-        own = {name: _columns_of_data(value, columns, n) for name, value in data.items()}
-        machine = _datapath_columns(datapath, columns)
-        parts.append((plan(b, machine, **kernel), a, own, columns.start))
-    results, found = _run_groups(parts, len(datapath.reduce))
-    y = np.concatenate(results, axis=-1)
-    y = y.reshape(*y.shape[:-2], *view.shape[:3], n)
-    return finish(y, found, encoding, events=events)
+    planned = plan_conv2d(
+        weight,
+        datapath,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        **kernel,
+    )
+    return planned(x, encoding=encoding, events=events, **data)
 
 
-def _check_shapes(codes: npt.NDArray[Any], taps: npt.NDArray[Any], groups: int) -> None:
-    if codes.ndim != 4:
-        raise ShapeError(f"x: shape={codes.shape}, allowed: (B, H, W, C)")
+def plan_conv2d(
+    weight: Matrix,
+    datapath: Datapath,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    kernel: str = "auto",
+    isa: str = "auto",
+) -> Conv2dPlan:
+    """Pack the weights of a convolution; `conv2d` documents the arguments.
+
+    Returns
+    -------
+    Conv2dPlan
+
+    Examples
+    --------
+    >>> import numpy as np, pyqsim as qs
+    >>> convolve = plan_conv2d(np.ones((2, 2, 1, 1), int), qs.Datapath())
+    >>> convolve(np.arange(9).reshape(1, 3, 3, 1))[0, :, :, 0].tolist()
+    [[8, 12], [20, 24]]
+    """
+    return Conv2dPlan(weight, datapath, stride, padding, dilation, groups, kernel, isa)
+
+
+class Conv2dPlan:
+    """Weights of a convolution packed for one datapath, to be run on many images.
+
+    Made by `plan_conv2d`. Calling it takes the images and the data of `conv2d`.
+    """
+
+    def __init__(
+        self,
+        weight: Matrix,
+        datapath: Datapath,
+        stride: Pair,
+        padding: Padding,
+        dilation: Pair,
+        groups: int,
+        kernel: str,
+        isa: str,
+    ) -> None:
+        taps = weight.codes if isinstance(weight, QTensor) else integer_array("weight", weight)
+        _check_weight(taps, groups)
+        self._sizes = kh, kw, depth, n = taps.shape
+        self._stride, self._padding, self._dilation = stride, padding, dilation
+        if datapath.order is not None and is_nest(datapath.order):
+            order = nest_order(datapath.order, {"kh": kh, "kw": kw, "c": depth})
+            datapath = replace(datapath, order=order)
+        _check_thresholds(datapath, n)
+        self._reduce_steps = len(datapath.reduce)
+        width = n // groups
+        self._columns = [slice(g * width, (g + 1) * width) for g in range(groups)]
+        self._plans = [
+            plan(
+                _weight_columns(weight, taps, columns),
+                _datapath_columns(datapath, columns),
+                kernel=kernel,
+                isa=isa,
+            )
+            for columns in self._columns
+        ]
+
+    def __call__(
+        self, x: Matrix, *, encoding: Encoding | None = None, events: bool = False, **data: Any
+    ) -> Any:
+        """Convolve images; see `conv2d` for the arguments."""
+        if "out" in data:
+            raise OperandError("out: given, allowed: in matmul and plan only")
+        kh, kw, depth, n = self._sizes
+        codes = x.codes if isinstance(x, QTensor) else integer_array("x", x)
+        _check_images(codes, depth, len(self._plans))
+        image = (codes.shape[1], codes.shape[2])
+        window = Window.of(image, (kh, kw), self._stride, self._padding, self._dilation)
+        fill = fill_code(x) if any(any(pads) for pads in window.padding) else 0
+        images = np.ascontiguousarray(padded(codes, window, fill))
+        _check_one_scale(x)
+        out = window.count(image)
+        pixels = first_operand(_like(x, images.reshape(prod(images.shape[:3]), images.shape[3])))
+        parts = []
+        for group, columns in enumerate(self._columns):
+            channels = slice(group * depth, (group + 1) * depth)
+            taps = Windows(images, window.size, window.stride, window.dilation, out, channels)
+            a = replace(pixels, codes=Patches(images[..., channels], taps))
+            own = {name: _columns_of_data(value, columns, n) for name, value in data.items()}
+            parts.append((self._plans[group], a, own, columns.start))
+        results, found = _run_groups(parts, self._reduce_steps, events)
+        y = results[0] if len(results) == 1 else np.concatenate(results, axis=-1)
+        return finish(y.reshape(*y.shape[:-2], len(codes), *out, n), found, encoding)
+
+    def explain(self) -> str:
+        """Which kernel ran the last call of each group of channels, and why."""
+        return "\n".join(one.explain() for one in self._plans)
+
+
+def _check_weight(taps: npt.NDArray[Any], groups: int) -> None:
     if taps.ndim != 4:
         raise ShapeError(f"weight: shape={taps.shape}, allowed: (KH, KW, C // groups, N)")
     if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1:
         raise ShapeError(f"groups={groups!r}, allowed: an int of 1 or more")
-    if codes.shape[3] != taps.shape[2] * groups or taps.shape[3] % groups:
+    if taps.shape[3] % groups:
         raise ShapeError(
-            f"x: C={codes.shape[3]}, weight: shape={taps.shape}, groups={groups}, allowed: "
-            "C == weight.shape[2] * groups, and N a multiple of groups"
+            f"weight: shape={taps.shape}, groups={groups}, allowed: N a multiple of groups"
+        )
+
+
+def _check_images(codes: npt.NDArray[Any], depth: int, groups: int) -> None:
+    if codes.ndim != 4:
+        raise ShapeError(f"x: shape={codes.shape}, allowed: (B, H, W, C)")
+    if codes.shape[3] != depth * groups:
+        raise ShapeError(
+            f"x: C={codes.shape[3]}, groups={groups}, allowed: "
+            f"C == weight.shape[2] * groups, {depth * groups}"
         )
 
 
@@ -182,20 +272,19 @@ def _columns_of_data(value: Any, columns: slice, n: int) -> Any:
 
 
 def _run_groups(
-    parts: list[tuple[Any, Matrix, dict[str, Any], int]], reduce_steps: int
-) -> tuple[list[npt.NDArray[Any]], Events]:
+    parts: list[tuple[Plan, Operand, dict[str, Any], int]], reduce_steps: int, events: bool
+) -> tuple[list[npt.NDArray[Any]], Events | None]:
     """Run every group; a trap is raised after all, reduce steps before output steps, by (m, n)."""
     results, found, traps = [], [], []
     for run, a, data, n_first in parts:
-        if "out" in data:
-            raise OperandError("out: given, allowed: in matmul and plan only")
         try:
-            result, events = run(a, events=True, n_first=n_first, **data)
+            result, seen = run.run(a, events=events, n_first=n_first, **data)
         except OverflowTrap as trap:
             traps.append(trap)
             continue
         results.append(result)
-        found.append(events)
+        found.append(seen)
     if traps:
         raise min(traps, key=lambda trap: (trap.place[0] >= reduce_steps, *trap.place[1:3]))
-    return results, Events.beside(found)
+    seen_by_all = [one for one in found if one is not None]
+    return results, Events.beside(seen_by_all) if events else None

@@ -59,9 +59,9 @@ def linear(
         raise ShapeError(f"x: shape={codes.shape}, allowed: one axis or more, K the last")
     matrix = as_matrix(x, codes)
     kernel = {name: data.pop(name) for name in ("kernel", "isa") if name in data}
-    result, found = plan(weight, datapath, **kernel)(matrix, events=True, **data)
+    result, found = plan(weight, datapath, **kernel).run(matrix, events=events, **data)
     shaped = result.reshape(*result.shape[:-2], *codes.shape[:-1], result.shape[-1])
-    return finish(shaped, found, encoding, events=events)
+    return finish(shaped, found, encoding)
 
 
 def as_matrix(x: Matrix, codes: npt.NDArray[Any]) -> Matrix:
@@ -79,11 +79,9 @@ def as_matrix(x: Matrix, codes: npt.NDArray[Any]) -> Matrix:
     return QTensor(flat, x.format, x.scale, x.zero_point)
 
 
-def finish(
-    result: npt.NDArray[Any], found: Events, encoding: Encoding | None, *, events: bool
-) -> Any:
-    """Put the encoding on a result and add the events, as asked for."""
+def finish(result: npt.NDArray[Any], found: Events | None, encoding: Encoding | None) -> Any:
+    """Put the encoding on a result and add the events that were asked for."""
     if encoding is not None:
         check_encoding(encoding)
     value = result if encoding is None else encoding.tensor(result)
-    return (value, found) if events else value
+    return value if found is None else (value, found)

@@ -12,7 +12,7 @@ from pyqsim.checks import check_int
 from pyqsim.datapath import Datapath
 from pyqsim.errors import DatapathError, ModeError, OperandError, ShapeError
 from pyqsim.events import Events
-from pyqsim.execution import ISAS, KERNELS, CallData, Runner
+from pyqsim.execution import ISAS, KERNELS, CallData, Operand, Runner
 from pyqsim.ops.operands import Matrix, first_operand, second_operand
 from pyqsim.parameters import Parameters
 
@@ -78,20 +78,20 @@ class Plan:
         self, a: Matrix, *, events: bool = False, **options: Unpack[RunOptions]
     ) -> Result | tuple[Result, Events]:
         """Run on activations; see `matmul` for the arguments."""
-        threads = options.get("threads")
-        if threads is not None:
-            check_int("matmul", "threads", threads, 1, None)
         if type(a) is np.ndarray and not events and _SHORT.issuperset(options):
+            threads = options.get("threads")
+            _check_threads(threads)
             result = self._runner.run_direct(a, options.get("out"), threads)
             if result is not None:
                 return result
-        return self._run(a, events, **options)
+        result, found = self.run(a, events=events, **options)
+        return result if found is None else (result, found)
 
-    def _run(
+    def run(
         self,
-        a: Matrix,
-        events: bool,
+        a: Matrix | Operand,
         *,
+        events: bool = False,
         bias: npt.ArrayLike | None = None,
         requantize: Parameters | None = None,
         out_zero_point: npt.ArrayLike | None = None,
@@ -100,7 +100,9 @@ class Plan:
         out: Result | None = None,
         threads: int | None = None,
         n_first: int = 0,
-    ) -> Result | tuple[Result, Events]:
+    ) -> tuple[Result, Events | None]:
+        """The result, and the events where they are asked for; see `matmul` for the arguments."""
+        _check_threads(threads)
         check_int("matmul", "n_first", n_first, 0, 2**31 - 1)
         if counts and not events:
             raise ModeError("counts=True, allowed: together with events=True")
@@ -111,7 +113,7 @@ class Plan:
         if out is not None:
             _copy_out(out, result)
             result = out
-        return result if found is None else (result, found)
+        return result, found
 
     def explain(self) -> str:
         """Which kernel ran each chain of the last call, on which instruction set, and why.
@@ -119,6 +121,11 @@ class Plan:
         Before the first call it says what is open: the choice needs the activations' extremes.
         """
         return self._runner.explain()
+
+
+def _check_threads(threads: int | None) -> None:
+    if threads is not None:
+        check_int("matmul", "threads", threads, 1, None)
 
 
 def _copy_out(out: Result, result: Result) -> None:

@@ -17,9 +17,9 @@ _LARGEST_SIZE = 2**31 - 1
 Matrix = npt.ArrayLike | QTensor
 
 
-def first_operand(a: Matrix) -> Operand:
+def first_operand(a: Matrix | Operand) -> Operand:
     """Activations, M x K; zero points one or one a row (axis 0), groups along K (axis 1)."""
-    return _operand("a", a, channel_axis=0, k_axis=1)
+    return a if isinstance(a, Operand) else _operand("a", a, channel_axis=0, k_axis=1)
 
 
 def second_operand(b: Matrix) -> Operand:

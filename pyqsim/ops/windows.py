@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pyqsim.errors import ShapeError
 
-__all__ = ["Padding", "Window", "pair", "windows"]
+__all__ = ["Padding", "Window", "padded", "pair", "windows"]
 
 Pair = int | tuple[int, int]
 Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
@@ -67,6 +67,15 @@ class Window:
                 )
         return window
 
+    def count(self, image: tuple[int, int]) -> tuple[int, int]:
+        """Windows along H and W of an image of (H, W)."""
+        spans = [(s - 1) * d + 1 for s, d in zip(self.size, self.dilation, strict=True)]
+        down, across = (
+            (image[axis] + sum(self.padding[axis]) - spans[axis]) // self.stride[axis] + 1
+            for axis in range(2)
+        )
+        return down, across
+
 
 def _padding(
     padding: Padding, axis: int, size: int, span: int, strides: tuple[int, int]
@@ -85,6 +94,14 @@ def _padding(
     return pair("padding", own, 0)
 
 
+def padded(images: npt.NDArray[Any], window: Window, fill: int) -> npt.NDArray[Any]:
+    """Images with the window's padding; they themselves where there is none."""
+    if not any(any(pads) for pads in window.padding):
+        return images
+    pads = ((0, 0), *window.padding, (0, 0))
+    return np.pad(images, pads, constant_values=images.dtype.type(fill))
+
+
 def windows(images: npt.NDArray[Any], window: Window, fill: int) -> npt.NDArray[Any]:
     """View every window.
 
@@ -100,10 +117,7 @@ def windows(images: npt.NDArray[Any], window: Window, fill: int) -> npt.NDArray[
     ndarray, (B, OH, OW, KH, KW, C)
         A read-only view where there is no padding.
     """
-    if any(any(pads) for pads in window.padding):
-        images = np.pad(
-            images, ((0, 0), *window.padding, (0, 0)), constant_values=images.dtype.type(fill)
-        )
+    images = padded(images, window, fill)
     spans = [(s - 1) * d + 1 for s, d in zip(window.size, window.dilation, strict=True)]
     view = np.lib.stride_tricks.sliding_window_view(images, spans, axis=(1, 2))
     view = view[:, :: window.stride[0], :: window.stride[1], :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from itertools import product as pairs
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 import pyqsim as qs
 
+WRAPS = qs.Datapath(reduce=(qs.Accumulate(32),))
 S8, U8 = qs.Affine(8), qs.Affine(8, signed=False)
 Ints = np.ndarray[Any, Any]
 Pads = tuple[tuple[int, int], tuple[int, int]]
@@ -419,3 +421,41 @@ def test_shapes_refused() -> None:
             qs.ops.conv2d(left, right, qs.Datapath())
     with pytest.raises(qs.errors.DatapathError, match="loop nest, allowed: in conv2d only"):
         qs.matmul([[1]], [[1]], qs.Datapath(order=("kh", "kw", "c")))
+
+
+# -- plans and memory ------------------------------------------------------------------------------
+
+
+def test_a_plan_gives_what_conv2d_gives() -> None:
+    """Packed once, run on images of several sizes, with and without events."""
+    rng = np.random.default_rng(5)
+    weight = rng.integers(-128, 128, (3, 2, 4, 6), dtype=np.int8)
+    machine = qs.Datapath(reduce=(qs.Accumulate(16, "saturate"),))
+    options = {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2)}
+    planned = qs.ops.plan_conv2d(weight, machine, **options)
+    for shape in ((1, 9, 9, 4), (3, 5, 7, 4), (0, 5, 7, 4)):
+        x = rng.integers(-128, 128, shape, dtype=np.int8)
+        expected, events = qs.ops.conv2d(
+            x, weight, machine, kernel="reference", events=True, **options
+        )
+        np.testing.assert_array_equal(planned(x), expected)
+        got, seen = planned(x, events=True)
+        np.testing.assert_array_equal(got, expected)
+        assert seen == events
+    assert "gemm, " not in planned.explain()
+    planned(x := rng.integers(-128, 128, (1, 9, 9, 4), dtype=np.int8))
+    assert "gemm, " in planned.explain()
+    with pytest.raises(qs.errors.ShapeError, match="C=3"):
+        planned(x[..., :3])
+
+
+def test_memory_stays_below_twice_the_tensors() -> None:
+    """The matrix of windows would take nine times the images."""
+    x = np.ones((1, 120, 120, 64), np.int8)
+    planned = qs.ops.plan_conv2d(np.ones((3, 3, 64, 64), np.int8), WRAPS, padding="same")
+    planned(x)
+    tracemalloc.start()
+    y = planned(x, threads=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * (x.nbytes + y.nbytes)
