@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from harness import programs, report
 from harness.contest import Contest, Contestant
+from harness.expected import product
 from harness.peaks import best_peak
 
 import pyqsim as qs
@@ -128,11 +129,6 @@ def contests_of(m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
         ),
         peak,
     )
-
-
-def product(a: Codes, b: Codes) -> Codes:
-    """The exact integer product."""
-    return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
 
 
 def requantized(a: Codes, b: Codes, codes: Any) -> Codes:

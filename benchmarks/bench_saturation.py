@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from harness import programs, report
 from harness.contest import Contest, Contestant
+from harness.expected import limits, saturated
 from harness.peaks import Peak
 
 import pyqsim as qs
@@ -66,20 +67,6 @@ def contests_of(
                 ),
                 exact(a, b, name, threads),
             )
-
-
-def saturated(a: Codes, b: Codes, bits: int) -> Codes:
-    """By definition: the clamp at every addition, k ascending."""
-    acc = np.zeros((len(a), b.shape[1]), np.int64)
-    low, high = limits(bits)
-    for column, row in zip(a.T.astype(np.int64), b.astype(np.int64), strict=True):
-        np.clip(acc + np.outer(column, row), low, high, out=acc)
-    return acc
-
-
-def limits(bits: int) -> tuple[int, int]:
-    """Of a signed register."""
-    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
 def ours(a: Codes, b: Codes, bits: int, threads: int) -> Contestant:

@@ -118,12 +118,12 @@ class Past:
     _peaks: dict[str, float] = field(default_factory=dict)
 
     def foresees(self, contestant: Contestant, size: float) -> float:
-        """Seconds that a call may take, by the rate of the last contest; 0: nothing is known."""
+        """Seconds that a call takes at least, by the best rate yet; 0: nothing is known."""
         return size / self._rates.get(contestant.name, float("inf"))
 
     def remember(self, contestant: Contestant, rate: float) -> None:
-        """Keep the rate of the last contest."""
-        self._rates[contestant.name] = rate
+        """Keep a rate: the best one, since vectors and small matrices have low ones."""
+        self._rates[contestant.name] = max(rate, self._rates.get(contestant.name, 0.0))
 
     def peak_rate(self, peak: Peak, rate: float) -> float:
         """The best rate yet: a core has one, a busy machine only makes it look lower."""

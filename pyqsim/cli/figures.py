@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from math import floor, log10
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,7 @@ def draw_rates(
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     with rc_context(_STYLE):
         figure = Figure(figsize=(8.5, 1.6 + 0.36 * len(rates)), layout="constrained")
@@ -129,6 +131,8 @@ def draw_rates(
         axes.bar_label(bars, fmt="%.3g", padding=4)
         axes.axvline(yardstick[1], color=_ORANGE, linewidth=1.4, label=yardstick[0])
         axes.set_xscale("log")
+        axes.set_xlim(left=10.0 ** floor(log10(min(*rates.values(), yardstick[1]))))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.margins(x=0.12)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")

@@ -60,10 +60,20 @@ def test_what_is_foreseen_to_take_too_long_is_not_run():
     past, calls = Past(1.0), []
     slow = program("slow", calls=calls)
     past.remember(slow, 3.0)  # a second a call allows 3 units, this contest has 4
+    past.remember(slow, 2.0)
     ours, entry = hold(contest(program("pyqsim", ours=True), slow), 0.01, past)
     assert ours.timing is not None
     assert (entry.timing, entry.note) == (None, "more than 1 s a call: not run")
     assert calls == []
+
+
+def test_a_low_rate_is_forgotten_where_a_better_one_was_seen():
+    past, one = Past(1.0), program("one")
+    past.remember(one, 1.0)
+    past.remember(one, 5.0)
+    past.remember(one, 1.0)
+    assert past.foresees(one, 4.0) == 0.8
+    assert past.foresees(program("other"), 4.0) == 0.0
 
 
 def test_ratios_and_the_share_of_the_peak():
