@@ -33,6 +33,16 @@ BOUNDS = {
     "binary, 16-bit wrapping": "binary",
 }
 
+#: What pyqsim's instruction sets may be bounded by: on a CPU that has one, what usually is with it.
+INSTRUCTIONS = {
+    "avx2": ("avx2",),
+    "avxvnni": ("avxvnni", "avx2"),
+    "avx512bw": ("avx512bw",),
+    "avx512vnni": ("avx512vnni", "avx512vbmi", "avx512vpopcntdq", "avx512bw"),
+    "neon": ("neon",),
+    "dotprod": ("dotprod", "neon"),
+}
+
 
 def main() -> None:
     """Hold a contest a datapath."""
@@ -47,19 +57,22 @@ def main() -> None:
 
 
 def contests_of(isas: list[str], m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
-    """Every datapath; the reference is the last contestant."""
+    """Every datapath on every instruction set; the reference beside the last of them."""
     for workload in WORKLOADS:
         a, b = workload.operands(m, n, k)
         reference = qs.plan(b, workload.datapath, kernel="reference")
         expected, events = reference(a, events=True)
-        plans = {f"pyqsim, {isa}": qs.plan(b, workload.datapath, isa=isa) for isa in reversed(isas)}
-        contestants = [
-            contestant(name, plan, a, events, expected.shape, threads)
-            for name, plan in (*plans.items(), ("pyqsim reference", reference))
-        ]
-        work = f"{workload.name}, M {m}, N {n}, K {k}"
-        bound = best_peak(BOUNDS.get(workload.name, "int8"))
-        yield Contest(work, float(m * n * k), expected, tuple(contestants), bound)
+        shape = expected.shape
+        for isa in reversed(isas):
+            plan = qs.plan(b, workload.datapath, isa=isa)
+            contestants = [contestant(f"pyqsim, {isa}", plan, a, events, shape, threads)]
+            if isa == isas[0]:
+                contestants.append(
+                    contestant("pyqsim reference", reference, a, events, shape, threads)
+                )
+            bound = best_peak(BOUNDS.get(workload.name, "int8"), INSTRUCTIONS.get(isa, ()))
+            work = f"{workload.name}, M {m}, N {n}, K {k}, {isa}"
+            yield Contest(work, float(m * n * k), expected, tuple(contestants), bound)
 
 
 def contestant(

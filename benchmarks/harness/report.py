@@ -158,15 +158,16 @@ def run(
 
 
 def _summary(entries: Sequence[Entry], unit: Unit) -> str:
-    """A line a contest: the first contestant, and the fastest program of others."""
+    """A line a contest: the first contestant, and the fastest other program, if any, or way."""
     rows = []
     for work, group in groupby(entries, key=lambda entry: entry.work):
         first, *others = group
         if first.rate is None:
             rows.append((work, "-", "-", "-", "-", first.note))
             continue
-        timed = (entry for entry in others if not entry.ours and entry.ratio is not None)
-        best = min(timed, key=lambda entry: entry.ratio or 0.0, default=None)
+        timed = [entry for entry in others if entry.ratio is not None]
+        foreign = [entry for entry in timed if not entry.ours]
+        best = min(foreign or timed, key=lambda entry: entry.ratio or 0.0, default=None)
         share = "-" if first.of_peak is None else f"{first.of_peak:.3f}"
         other = (
             ("-", "-", "")

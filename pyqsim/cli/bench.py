@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ programs in benchmarks/ compare with more, and measure what the instructions her
 """
 
 _SIZE, _QUICK_SIZE = (256, 256, 256), (32, 64, 128)
+_LINE = 160  # characters of an explanation: some hold whole tables
 _SECONDS, _QUICK_SECONDS = 0.2, 0.02
 
 
@@ -122,7 +124,8 @@ def kernel_of(made: Plan) -> str:
     >>> "reference" in kernel_of(made)
     True
     """
-    return "; ".join(made.explain().splitlines()[1:])
+    lines = (shorten(line, _LINE, placeholder=" ...") for line in made.explain().splitlines()[1:])
+    return "; ".join(lines)
 
 
 def _measure(options: argparse.Namespace, size: tuple[int, int, int]) -> Iterator[Speed]:
