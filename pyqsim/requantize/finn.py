@@ -104,8 +104,8 @@ def round_and_clip_thresholds(thresholds: npt.ArrayLike, acc_min: int, acc_max: 
 
     Notes
     -----
-    Source: Xilinx/finn streamline/round_thresholds.py, matrixvectoractivation.py (read; that the
-    comparison is >= is unconfirmed).
+    Source: Xilinx/finn streamline/round_thresholds.py, matrixvectoractivation.py (read). That the
+    comparison is >= is what QONNX, which executes FINN's networks, does.
 
     Examples
     --------

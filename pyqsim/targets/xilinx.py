@@ -65,7 +65,8 @@ TARGETS = (
         source="Xilinx/finn@39f0c9a matrixvectoractivation.py, streamline/round_thresholds.py",
         confidence="read",
         notes="An example to copy: thresholds are part of a FINN network, not of the unit. The "
-        "accumulator is as wide as the weights need (minimize_accumulator_width): no overflow",
+        "accumulator is as wide as the weights need (minimize_accumulator_width): no overflow. "
+        "Verified against QONNX, FINN's execution in software, not against its HLS and RTL",
         pitfalls=("Real thresholds are rounded up, then clipped to the accumulator's range",),
     ),
 )

@@ -38,6 +38,7 @@ def ap_fixed() -> Any:
     return import_module("peers.ap_fixed")
 
 
+qonnx_model = _fixture("qonnx_model", "qonnx")
 tosa = _fixture("tosa", "tosa_serializer", "tosa_reference_model")
 apytypes = pytest.fixture(scope="session", name="apytypes")(lambda: needs("apytypes"))
 
