@@ -94,7 +94,7 @@ def linear_sum(
     accumulators = [step for step in steps if isinstance(step, Accumulate) and not step.spill]
     if len(accumulators) < len(steps):
         return None
-    last = accumulators[-1].register
+    last = accumulators[-1].register if accumulators else Register()
     widths = [step.bits or np.inf for step in accumulators]
     wraps = all(
         step.bits is None or step.overflow.rule is OverflowRule.WRAP for step in accumulators
