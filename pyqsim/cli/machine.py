@@ -14,13 +14,12 @@ import numpy as np
 import pyqsim
 from pyqsim import requantize, targets
 from pyqsim.cli.options import UsageError
-from pyqsim.datapath import Datapath
+from pyqsim.datapath import Datapath, Multiply
 from pyqsim.datapath_json import from_json
 from pyqsim.errors import PyqsimError
 from pyqsim.formats import Format
-from pyqsim.targets import IntegerRange
 from pyqsim.testing.random_data import ANY_DATA, DataRanges
-from pyqsim.testing.random_operands import OperandKind
+from pyqsim.testing.random_operands import OperandKind, default_kinds
 
 __all__ = ["Machine", "add_machine", "machine"]
 
@@ -68,13 +67,18 @@ def machine(options: argparse.Namespace) -> Machine:
     datapath = _value("--datapath", options.datapath)
     if not isinstance(datapath, Datapath):
         raise UsageError(f"--datapath {options.datapath}: {datapath!r}, allowed: a Datapath")
-    return Machine(datapath, _kind(None, options.a, "--a"), _kind(None, options.b, "--b"))
+    int8 = np.dtype("int8")
+    default_a, default_b = (
+        (int8, int8) if isinstance(datapath.product, Multiply) else default_kinds(datapath)
+    )
+    a, b = _kind(default_a, options.a, "--a"), _kind(default_b, options.b, "--b")
+    return Machine(datapath, a, b)
 
 
-def _kind(limits: IntegerRange | None, given: str | None, name: str) -> OperandKind:
-    """What was asked for, else what the target takes, else int8."""
+def _kind(default: OperandKind, given: str | None, name: str) -> OperandKind:
+    """What was asked for, else what the machine takes."""
     if given is None:
-        return np.dtype("int8") if limits is None else limits
+        return default
     if given in _DTYPES:
         return np.dtype(given)
     fmt = _value(name, given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ class OutputPipeline:
     def _merge(self, index: int, step: Merge, where: str) -> None:
         given = 1 if self._data.merge is None else self._data.merge
         full = broadcast("merge", given, (*self._chain_shape, *self._shape))
-        multipliers = full.reshape(-1, *self._shape)
+        multipliers = full.reshape(prod(self._chain_shape), *self._shape)
         total = ZERO
         for value, multiplier in zip(self._intervals, multipliers, strict=True):
             product = bounds.scale(value, interval_of(multiplier))

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from pyqsim.datapath import Datapath
-from pyqsim.formats import Affine, Format
+from pyqsim.formats import Format
 from pyqsim.testing.conformance.cases import Plan
 from pyqsim.testing.conformance.kernels import PythonKernel
 from pyqsim.testing.conformance.run import Report, Section, explain_failures
-from pyqsim.testing.random_operands import OperandKind
+from pyqsim.testing.random_operands import OperandKind, default_kinds
 
 __all__ = ["assert_bit_exact"]
 
 
-def _kind(given: Any) -> OperandKind:
+def _kind(given: Any, default: OperandKind) -> OperandKind:
     if given is None:
-        return Affine(8)
+        return default
     return given if isinstance(given, Format) else np.dtype(given)
 
 
@@ -45,7 +45,7 @@ def assert_bit_exact(
         `out_zero_point` (arrays of N); returns the (M, N) outputs.
     datapath : Datapath
     a, b : Format or integer dtype, optional
-        Default: signed 8-bit codes.
+        Of one plane. Default: signed 8-bit codes, or what the datapath's product reads.
     examples : int
         Layers drawn.
     zero_points : bool
@@ -69,12 +69,14 @@ def assert_bit_exact(
     """
     from pyqsim.testing.strategies.search import examples_of  # needs the extra `testing`
 
+    default_a, default_b = default_kinds(datapath)
+    plan = Plan(datapath, _kind(a, default_a), _kind(b, default_b))
     under_test = PythonKernel(kernel)
     section = Section("layers")
     for call in examples_of(datapath, a, b, zero_points, examples):
         (observed,) = under_test.run([call])
         section.add(call, call.run(), observed)
     if section.failing:
-        report = Report(under_test.name, Plan(datapath, _kind(a), _kind(b)), [section])
+        report = Report(under_test.name, plan, [section])
         explain_failures(under_test, report)
         raise AssertionError(str(report))

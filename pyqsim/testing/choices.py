@@ -24,6 +24,14 @@ class Choices(Protocol):
         """One of the values."""
         ...
 
+    def length(self, usual: Sequence[int], long: Sequence[int]) -> int:
+        """Ascending lengths, one of the usual ones as often as one of the long ones."""
+        ...
+
+    def maybe(self, possible: bool) -> bool:
+        """False where it is not possible, else either."""
+        ...
+
     def integers(
         self, low: int, high: int, count: int, corners: Sequence[int]
     ) -> npt.NDArray[np.int64]:
@@ -49,6 +57,14 @@ class SeededChoices:
     def pick(self, values: Sequence[_T]) -> _T:
         """One of the values."""
         return values[int(self._rng.integers(len(values)))]
+
+    def length(self, usual: Sequence[int], long: Sequence[int]) -> int:
+        """One of the usual lengths or of the long ones, whichever there are, equally often."""
+        return self.pick(self.pick([kind for kind in (usual, long) if kind]))
+
+    def maybe(self, possible: bool) -> bool:
+        """Nothing is drawn where it is not possible."""
+        return possible and self.pick((False, True))
 
     def integers(
         self, low: int, high: int, count: int, corners: Sequence[int]

@@ -8,11 +8,13 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.datapath import Accumulate, Datapath, Lookup, Multiply
+from pyqsim.datapath import Accumulate, AddLogs, Datapath, Lookup, Multiply
 from pyqsim.diagnostics import Call
+from pyqsim.formats import Format
 from pyqsim.testing.choices import Choices
 from pyqsim.testing.random_data import ANY_DATA, DataRanges, draw_data
 from pyqsim.testing.random_operands import OperandKind, Side
+from pyqsim.testing.random_terms import TermPlace, largest_term, terms_of
 from pyqsim.testing.steering import Elements, Target, largest_limit, steer, targets
 
 __all__ = ["draw_call"]
@@ -35,6 +37,7 @@ def draw_call(
     k: int | None = None,
     sides: tuple[int, int] | None = None,
     ranges: DataRanges = ANY_DATA,
+    group: int | None = None,
 ) -> Call:
     """Draw a call.
 
@@ -42,8 +45,8 @@ def draw_call(
     ----------
     choices : Choices
     datapath : Datapath
-        One plane and one scale group.
     a, b : Format or dtype
+        Of formats with several planes, rows are steered for one pair of them.
     zero_points : bool or (bool, bool)
         Whether operands of formats that have one are given zero points; (of a, of b).
     per_row, per_column : bool
@@ -57,6 +60,8 @@ def draw_call(
         M and N; default: drawn.
     ranges : DataRanges
         What the bias and the shifts may be.
+    group : int, optional
+        Consecutive k that share a scale: those of a, of b, or of both, where it has a format.
 
     Returns
     -------
@@ -65,32 +70,76 @@ def draw_call(
     wants = zero_points if isinstance(zero_points, tuple) else (zero_points, zero_points)
     subtracts = _subtracts(datapath)
     side_a, side_b = Side(a, wants[0] and subtracts), Side(b, wants[1] and subtracts)
-    m, n, drawn_k = _draw_sizes(choices, datapath, side_a, side_b, max_side)
+    side_a, side_b = side_a.one_plane(choices), side_b.one_plane(choices)
+    m, n, drawn_k = _draw_sizes(choices, datapath, side_a, side_b, max_side, group)
     k = drawn_k if k is None else k
     m, n = sides or (m, n)
-    za = side_a.draw_zero_points(choices, m, one=not per_row)
-    zb = side_b.draw_zero_points(choices, n, one=not per_column)
-    reach = side_a.reach * side_b.reach * max(k, 1)
-    data, numbers = draw_data(choices, datapath, reach, n, per_column=per_column, ranges=ranges)
+    groups = [slice(i, min(i + group, k)) for i in range(0, k, group)] if group else [slice(0, k)]
+    of_a, of_b = _grouped(choices, group, a, b)
+    za = _zero_points(choices, side_a, m, len(groups) if of_a else 1, one=not per_row)
+    zb = _zero_points(choices, side_b, n, len(groups) if of_b else 1, one=not per_column)
+    reach = largest_term(datapath, side_a, side_b) * max(k, 1)
+    chains = side_a.planes, side_b.planes, max(len(groups), 1)
+    data, numbers = draw_data(
+        choices, datapath, reach, n, per_column=per_column, ranges=ranges, chains=chains
+    )
     b_codes = side_b.draw_codes(choices, (k, n), at_ends=choices.pick((False, True)))
-    _plant_units(choices, b_codes, side_b, zb)
-    weights = side_b.integers(b_codes) - zb.T
+    for g, ks in enumerate(groups):
+        _plant_units(choices, b_codes[ks], side_b, zb[g % len(zb)])
     a_codes = side_a.draw_codes(choices, (m, k))
-    if k and n and not isinstance(datapath.product, Lookup):
+    if k and n:
         wanted = [list(targets(datapath, number)) for number in numbers]
-        folds = datapath.product == Multiply("fold")
         for row in range(m):
             column = choices.integer(0, n - 1)
-            raw = folds and choices.pick((True, False))
-            zero_point = 0 if raw else int(za[row, 0])
-            kept = [target for target in wanted[column] if target.raw == raw]
-            of_column = weights[:, column] + (int(zb[column, 0]) if raw else 0)
-            place = _Place(datapath, kept, of_column, side_a, zero_point)
-            a_codes[row] = place.row(choices, a_codes[row])
+            g = choices.integer(0, len(groups) - 1) if len(groups) > 1 else 0
+            ks = groups[g]
+            zero_points_there = int(za[g % len(za), row]), int(zb[g % len(zb), column])
+            place = _place(
+                choices, datapath, wanted[column], side_a, side_b, b_codes[ks, column],
+                zero_points_there,
+            )  # fmt: skip
+            a_codes[row, ks] = place.row(choices, a_codes[row, ks])
     return Call(
-        side_a.operand(choices, a_codes, za, 0), side_b.operand(choices, b_codes, zb, 1),
+        side_a.operand(choices, a_codes, za, 0, of_a),
+        side_b.operand(choices, b_codes, zb, 1, of_b),
         datapath, data,
     )  # fmt: skip
+
+
+def _grouped(
+    choices: Choices, group: int | None, a: OperandKind, b: OperandKind
+) -> tuple[int | None, int | None]:
+    """The group of a, and of b: at least one of those that can have any."""
+    can = isinstance(a, Format), isinstance(b, Format)
+    if group is None or not any(can):
+        return None, None
+    if all(can):
+        can = choices.pick(((False, True), (True, True), (True, False)))
+    return group if can[0] else None, group if can[1] else None
+
+
+def _zero_points(choices: Choices, side: Side, rows: int, groups: int, *, one: bool) -> Ints:
+    """(groups, rows)."""
+    drawn = [side.draw_zero_points(choices, rows, one=one).reshape(-1) for _ in range(groups)]
+    return np.array(drawn, dtype=np.int64).reshape(groups, rows)
+
+
+def _place(
+    choices: Choices,
+    datapath: Datapath,
+    wanted: list[Target],
+    a: Side,
+    b: Side,
+    column: Ints,
+    zero_points: tuple[int, int],
+) -> _Place | TermPlace:
+    """A row to be steered for a column of b."""
+    if isinstance(datapath.product, (Lookup, AddLogs)):
+        return TermPlace(terms_of(datapath, a, b, column), a.limits[0], wanted)
+    raw = datapath.product == Multiply("fold") and choices.pick((True, False))
+    za, zb = (0, 0) if raw else zero_points
+    kept = [target for target in wanted if target.raw == raw]
+    return _Place(datapath, kept, b.integers(column) - zb, a, za)
 
 
 def _subtracts(datapath: Datapath) -> bool:
@@ -101,7 +150,7 @@ def _subtracts(datapath: Datapath) -> bool:
 
 
 def _draw_sizes(
-    choices: Choices, datapath: Datapath, a: Side, b: Side, max_side: int
+    choices: Choices, datapath: Datapath, a: Side, b: Side, max_side: int, group: int | None
 ) -> tuple[int, int, int]:
     sides = [s for s in (1, 2, 3, max_side) * 4 if s <= max_side] + [0]
     m, n = choices.pick(sides), choices.pick(sides)
@@ -111,13 +160,25 @@ def _draw_sizes(
     small = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33}
     for size in _group_sizes(datapath):
         small |= {size - 1, size, size + 1, 2 * size, 2 * size + 1}
-    needed = ceil(largest_limit(datapath) / max(a.reach * b.reach, 1)) + 2
-    deep = [k for k in (2 * needed + 3, needed + 1, 4 * needed) if k <= _LONGEST]
-    lengths = sorted(k for k in small if 0 <= k <= _LONGEST and _leaves_one(datapath, k))
-    deep = [k for k in deep if _leaves_one(datapath, k)]
+    if group is not None:
+        small |= {group - 1, group, group + 1, 2 * group, 2 * group + 1}
+    needed = ceil(largest_limit(datapath) / max(largest_term(datapath, a, b), 1)) + 2
+    longest = _longest(datapath, group)
+    deep = [k for k in (2 * needed + 3, needed + 1, 4 * needed) if k <= longest]
+    lengths = sorted(k for k in small if 0 <= k <= longest and _leaves_one(datapath, k, group))
+    deep = [k for k in deep if _leaves_one(datapath, k, group)]
     if not lengths and not deep:
         return m, n, 1
-    return m, n, choices.pick(choices.pick([kind for kind in (lengths, deep) if kind]))
+    return m, n, choices.length(lengths, deep)
+
+
+def _longest(datapath: Datapath, group: int | None) -> int:
+    """The longest sum that is drawn: where the table knows k, its first axis, in every group."""
+    if isinstance(datapath.product, Lookup):
+        table = datapath.product.table.values
+        if table.ndim == 3 and (group is None or group > table.shape[0]):
+            return min(int(table.shape[0]), _LONGEST)
+    return _LONGEST
 
 
 def _group_sizes(datapath: Datapath) -> list[int]:
@@ -129,20 +190,23 @@ def _group_sizes(datapath: Datapath) -> list[int]:
     return sizes
 
 
-def _leaves_one(datapath: Datapath, k: int) -> bool:
-    count = k
-    for step in datapath.reduce:
-        count = getattr(step, "output_count", lambda c: c)(count)
-    return count == 1
+def _leaves_one(datapath: Datapath, k: int, group: int | None) -> bool:
+    """Whether every sum, the one of the last scale group too, ends as one value."""
+    for count in {k} if group is None or k == 0 else {min(group, k), (k - 1) % group + 1}:
+        for step in datapath.reduce:
+            count = getattr(step, "output_count", lambda c: c)(count)
+        if count != 1:
+            return False
+    return True
 
 
 def _plant_units(choices: Choices, codes: Ints, side: Side, zero_points: Ints) -> None:
     """In most columns, one weight of 1 or near, so that any sum can be made."""
     k, n = codes.shape
     for column in range(n if k else 0):
-        if k < 8 and choices.pick((False, True)):  # a short sum needs all its weights to be large
+        if choices.maybe(k < 8):  # a short sum needs all its weights to be large
             continue
-        elements = side.elements(int(zero_points[column, 0]))
+        elements = side.elements(int(zero_points[column]))
         unit = np.array([elements.nearest(1) or elements.nearest(-1)])
         at = choices.pick((k - 1, 0, choices.integer(0, k - 1)))
         codes[at, column] = elements.codes_of(unit)[0]

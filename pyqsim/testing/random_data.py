@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import frexp
+from math import frexp, prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.datapath import Accumulate, AddZeroPoint, Clamp, Datapath, Requantize
+from pyqsim.datapath import Accumulate, AddZeroPoint, Clamp, Datapath, Merge, Requantize
 from pyqsim.errors import QuantizationError
 from pyqsim.parameters import Multiplier, PowerOfTwoFactor
 from pyqsim.requantize import DoubleRounding, SingleRounding
@@ -49,8 +49,12 @@ def draw_data(
     *,
     per_column: bool = True,
     ranges: DataRanges = ANY_DATA,
+    chains: tuple[int, int, int] = (1, 1, 1),
 ) -> tuple[dict[str, Any], list[Numbers]]:
-    """The data of the call, and what they are in every column."""
+    """The data of the call, and what they are in every column.
+
+    `chains` is the number of planes of a, of b, and of scale groups.
+    """
     data: dict[str, Any] = {}
     per_column = per_column and choices.pick((False, True)) and n > 0
     shape: tuple[int, ...] = (n,) if per_column else ()
@@ -72,6 +76,9 @@ def draw_data(
             low, high = _code_limits(datapath)
             zero_point = choices.integers(low, high, count, (0, low, high, low + 1))
             data["out_zero_point"] = zero_point.reshape(shape)
+        elif isinstance(step, Merge) and prod(chains) > 1 and choices.pick((True, False)):
+            merge = choices.integers(-9, 9, prod(chains), (1, 2, -1, 0, 4))
+            data["merge"] = merge.reshape(*chains, 1, 1)
     numbers = [
         Numbers(int(bias[i % count]), scales[i % count], int(zero_point[i % count]))
         for i in range(n if count else 0)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from pyqsim.datapath import (
     Accumulate,
+    AccumulateLogs,
     AddBias,
+    AddLogs,
     AddZeroPoint,
     Clamp,
     CorrectZeroPoints,
     Datapath,
+    FromLogs,
+    Lookup,
+    Merge,
     Multiply,
     Narrow,
     Product,
     Requantize,
     Shift,
+    Table,
 )
 from pyqsim.errors import DatapathError
 from pyqsim.modes import (
@@ -64,16 +71,22 @@ def draw_scheme(choices: Choices) -> Any:
 
 
 def draw_datapath(
-    choices: Choices, *, products: Sequence[str] = ("multiply", "fold"), order_k: int | None = None
+    choices: Choices,
+    *,
+    products: Sequence[str] = ("multiply", "fold"),
+    order_k: int | None = None,
+    merge: bool = False,
 ) -> Datapath:
-    """Draw a datapath that takes one plane and one scale group, and never traps.
+    """Draw a datapath that never traps.
 
     Parameters
     ----------
     choices : Choices
-    products : sequence of {"multiply", "fold", "shift"}
+    products : sequence of {"multiply", "fold", "shift", "lookup", "logs"}
     order_k : int, optional
         Give it an explicit order of this many k.
+    merge : bool
+        Whether it sums planes and scale groups.
 
     Returns
     -------
@@ -81,12 +94,14 @@ def draw_datapath(
     """
     while True:
         try:
-            return _datapath(choices, products, order_k)
+            return _datapath(choices, products, order_k, merge)
         except DatapathError:  # steps that do not go together, such as two that read the bias
             continue
 
 
-def _datapath(choices: Choices, products: Sequence[str], order_k: int | None) -> Datapath:
+def _datapath(
+    choices: Choices, products: Sequence[str], order_k: int | None, merge: bool
+) -> Datapath:
     kind = choices.pick(products)
     product: Product = Multiply("fold" if kind == "fold" else "subtract")
     if kind == "shift":
@@ -96,17 +111,43 @@ def _datapath(choices: Choices, products: Sequence[str], order_k: int | None) ->
             choices.pick(("after", "before")),
             choices.pick(("term", "sum")),
         )
+    elif kind == "lookup":
+        product = _lookup(choices, order_k)
+    elif kind == "logs":
+        product = AddLogs(choices.pick((8, 0, 2, 32)), choices.pick(("positive", "negative")))
     order = None
     if order_k is not None:
         ks = list(range(order_k))
         for at in range(order_k - 1, 0, -1):
             other = choices.integer(0, at)
             ks[at], ks[other] = ks[other], ks[at]
-        order = (*ks, *([-1] * choices.pick((0, 0, 1, 2))))
+        order = (*ks, *([-1] * (0 if kind == "logs" else choices.pick((0, 0, 1, 2)))))
+    if isinstance(product, AddLogs):
+        return Datapath(product, *_of_logs(choices, product.guard_bits, merge), order)
     biased = choices.integer(0, 3) == 3
     reduce = _reduce(choices, biased)
-    output = _output(choices, kind == "fold", may_add_bias=not biased)
+    output = _output(choices, kind == "fold", may_add_bias=not biased, merge=merge)
     return Datapath(product, reduce, output, order)
+
+
+def _lookup(choices: Choices, order_k: int | None) -> Lookup:
+    """A small table: an approximate multiplier, sometimes another one for every k."""
+    rows, columns = choices.pick(((8, 8), (4, 16), (16, 4), (5, 7)))
+    own = choices.integer(0, 3) == 3
+    leading = ((17 if order_k is None else max(order_k, 1)),) if own else ()
+    count = prod((*leading, rows, columns))
+    values = choices.integers(-128, 127, count, (0, 1, -1, 127, -128))
+    return Lookup(Table(values.reshape(*leading, rows, columns)))
+
+
+def _of_logs(choices: Choices, guard_bits: int, merge: bool) -> tuple[Any, Any]:
+    """Reduce and output steps of logarithms: summed as such, then integers or codes."""
+    bits, overflow, signed = _register(choices, _ADDING)
+    steps = [AccumulateLogs(guard_bits, bits, overflow, None, signed)]
+    if choices.integer(0, 2) == 2:
+        steps.insert(0, replace(steps[0], group=choices.pick((2, 4, 1, 3))))
+    output: list[Any] = [FromLogs(guard_bits)] if choices.integer(0, 1) else []
+    return steps, (*output, *_output(choices, folds=False, may_add_bias=True, merge=merge))
 
 
 def _reduce(choices: Choices, biased: bool) -> tuple[Any, ...]:
@@ -153,10 +194,12 @@ def _register(choices: Choices, rules: Sequence[Any]) -> tuple[int | None, Any, 
     return bits, rule, signed
 
 
-def _output(choices: Choices, folds: bool, *, may_add_bias: bool) -> tuple[Any, ...]:
+def _output(choices: Choices, folds: bool, *, may_add_bias: bool, merge: bool) -> tuple[Any, ...]:
     steps: list[Any] = []
     if folds:
         steps.append(CorrectZeroPoints(*_register(choices, _ADDING)))
+    if merge:
+        steps.append(Merge(*_register(choices, _SUMMING)))
     if may_add_bias and choices.integer(0, 2) == 2:
         steps.append(AddBias(*_register(choices, _ADDING)))
     makers: tuple[Callable[[], list[Any]], ...] = (

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pyqsim.datapath import AddLogs, Datapath, Lookup, Shift
 from pyqsim.errors import OperandError
-from pyqsim.formats import Affine, Format
+from pyqsim.formats import Affine, Format, LogQuant
 from pyqsim.targets import IntegerRange
 from pyqsim.tensor import QTensor
 from pyqsim.testing.choices import Choices
 from pyqsim.testing.steering import Elements
 
-__all__ = ["OperandKind", "Side", "draw_zero_point", "limits_of", "operand_of"]
+__all__ = [
+    "OperandKind",
+    "Side",
+    "check_one_plane",
+    "default_kinds",
+    "draw_zero_point",
+    "limits_of",
+    "operand_of",
+]
 
 Ints = npt.NDArray[np.int64]
 #: A format; or a range of integers, or all of an integer dtype, which are their own integers.
 OperandKind = Format | IntegerRange | np.dtype[Any]
+
+
+def default_kinds(datapath: Datapath) -> tuple[OperandKind, OperandKind]:
+    """What operands are where nobody says: signed 8-bit codes, or what the product reads."""
+    product = datapath.product
+    if isinstance(product, Lookup):
+        rows, columns = product.table.values.shape[-2:]
+        return _codes_below(rows), _codes_below(columns)
+    if isinstance(product, AddLogs):
+        return LogQuant(3), LogQuant(3, signed=True)
+    return Affine(8), LogQuant(3, signed=True) if isinstance(product, Shift) else Affine(8)
+
+
+def _codes_below(count: int) -> OperandKind:
+    """As many codes as an axis of a table has entries; signed ones if that is a power of two."""
+    bits = count.bit_length() - 1
+    return Affine(bits) if count == 1 << bits and 2 <= bits <= 16 else IntegerRange(0, count - 1)
+
+
+def check_one_plane(name: str, kind: OperandKind) -> None:
+    """Raise for a format of several planes, where a kernel is to make one number an output."""
+    if isinstance(kind, Format) and kind.planes > 1:
+        raise OperandError(f"{name}={kind}: planes={kind.planes}, allowed: 1")
 
 
 def limits_of(kind: OperandKind) -> tuple[int, int]:
@@ -43,7 +75,12 @@ def _narrowest(limits: IntegerRange) -> np.dtype[Any]:
 
 
 def operand_of(
-    kind: OperandKind, codes: Ints, zero_point: Ints | None = None, axis: int | None = None
+    kind: OperandKind,
+    codes: Ints,
+    zero_point: Ints | None = None,
+    axis: int | None = None,
+    group: int | None = None,
+    group_axis: int = 0,
 ) -> QTensor | npt.NDArray[Any]:
     """A QTensor of a format; else an array, of a range's narrowest dtype."""
     if isinstance(kind, IntegerRange):
@@ -52,7 +89,9 @@ def operand_of(
         return codes.astype(kind)
     if zero_point is None:
         return QTensor(codes, kind)
-    return QTensor(codes, kind, np.ones(zero_point.shape), zero_point, axis)
+    planes = (kind.planes,) if kind.planes > 1 and zero_point.ndim else ()
+    scale = np.ones((*planes, *zero_point.shape))
+    return QTensor(codes, kind, scale, zero_point, axis, group, group_axis)
 
 
 _LAYOUTS = ("c", "f", "reversed", "every other", "offset")
@@ -60,19 +99,27 @@ _LAYOUTS = ("c", "f", "reversed", "every other", "offset")
 
 @dataclass(frozen=True)
 class Side:
-    """What the elements of one operand may be."""
+    """What the elements of one operand may be; of several planes, one is looked at."""
 
     kind: OperandKind
     zero_points: bool
-
-    def __post_init__(self) -> None:
-        if isinstance(self.kind, Format) and self.kind.planes > 1:
-            raise OperandError(f"format={self.kind}: planes={self.kind.planes}, allowed: 1")
+    plane: int = 0
 
     @property
     def limits(self) -> tuple[int, int]:
         """Smallest and largest code."""
         return limits_of(self.kind)
+
+    @property
+    def planes(self) -> int:
+        """How many integers a code stands for."""
+        return self.kind.planes if isinstance(self.kind, Format) else 1
+
+    def one_plane(self, choices: Choices) -> Side:
+        """The same operand, any of its planes looked at."""
+        if self.planes == 1:
+            return self
+        return replace(self, plane=choices.integer(0, self.planes - 1))
 
     @property
     def has_zero_point(self) -> bool:
@@ -81,7 +128,10 @@ class Side:
 
     def integers(self, codes: Ints) -> Ints:
         """What codes stand for, zero points not subtracted."""
-        return self.kind.decode(codes) if isinstance(self.kind, Format) else codes
+        if not isinstance(self.kind, Format):
+            return codes
+        decoded = self.kind.decode(codes)
+        return decoded[self.plane] if self.kind.planes > 1 else decoded
 
     @property
     def reach(self) -> int:
@@ -118,19 +168,29 @@ class Side:
         if not isinstance(self.kind, Format) or isinstance(self.kind, Affine):
             return Elements(low - zero_point, high - zero_point, zero_point)
         codes = np.arange(low, high + 1)
-        values, first = np.unique(self.kind.decode(codes) - zero_point, return_index=True)
+        values, first = np.unique(self.integers(codes) - zero_point, return_index=True)
         return Elements(int(values[0]), int(values[-1]), zero_point, values, codes[first])
 
     def operand(
-        self, choices: Choices, codes: Ints, zero_points: Ints, axis: int
+        self,
+        choices: Choices,
+        codes: Ints,
+        zero_points: Ints,
+        axis: int,
+        group: int | None = None,
     ) -> QTensor | npt.NDArray[Any]:
-        """A tensor of codes with a zero point a row or column, or an array at some strides."""
+        """A tensor of codes, or an array at some strides.
+
+        `zero_points` is (groups, rows): they stay one where they are all alike.
+        """
         flat = zero_points.reshape(-1)
         if flat.size == 0 or (flat == flat[0]).all():
             one = np.asarray(flat[0] if flat.size else 0)
-            operand = operand_of(self.kind, codes, one)
+            operand = operand_of(self.kind, codes, one, None, group, 1 - axis)
         else:
-            operand = operand_of(self.kind, codes, flat, axis)
+            operand = operand_of(
+                self.kind, codes, flat if group is None else zero_points, axis, group, 1 - axis
+            )
         return operand if isinstance(operand, QTensor) else _laid_out(choices, operand)
 
 

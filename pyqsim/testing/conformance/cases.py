@@ -16,7 +16,12 @@ from pyqsim.testing.choices import Choices, SeededChoices
 from pyqsim.testing.conformance.kernels import Kernel
 from pyqsim.testing.random_calls import draw_call
 from pyqsim.testing.random_data import ANY_DATA, DataRanges, draw_data
-from pyqsim.testing.random_operands import OperandKind, limits_of, operand_of
+from pyqsim.testing.random_operands import (
+    OperandKind,
+    check_one_plane,
+    limits_of,
+    operand_of,
+)
 
 __all__ = ["Batch", "Case", "Plan", "batches"]
 
@@ -49,6 +54,10 @@ class Plan:
     seed: int = 0
     k: int | None = None
     ranges: DataRanges = ANY_DATA
+
+    def __post_init__(self) -> None:
+        check_one_plane("a", self.a)
+        check_one_plane("b", self.b)
 
 
 #: A call, and what the reference computes for it.

@@ -36,6 +36,15 @@ class DrawnChoices:
         """One of the values; shrinks towards the first."""
         return values[int(self._draw(st.integers(0, len(values) - 1)))]
 
+    def length(self, usual: Sequence[int], long: Sequence[int]) -> int:
+        """As one choice from all of them, so that shrinking finds the shortest that will do."""
+        times = max(len(usual) // max(len(long), 1), 1)
+        return self.pick(sorted([*usual, *(list(long) * times)]))
+
+    def maybe(self, possible: bool) -> bool:
+        """Shrinks towards True."""
+        return possible and self.pick((True, False))
+
     def integers(
         self, low: int, high: int, count: int, corners: Sequence[int]
     ) -> npt.NDArray[np.int64]:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from pyqsim.datapath import Datapath, Scheme
-from pyqsim.errors import QuantizationError
+from pyqsim.errors import PyqsimError, QuantizationError
 from pyqsim.formats import Format
 from pyqsim.formats.catalogue import FAMILIES
+from pyqsim.requantize.base import encoded
 from pyqsim.tensor import QTensor
 from pyqsim.testing.random_data import draw_parameters
 from pyqsim.testing.random_datapaths import draw_datapath
@@ -29,7 +30,7 @@ __all__ = [
     "requantize_parameters",
 ]
 
-_PRODUCTS = ("multiply", "fold", "shift")
+_PRODUCTS = ("multiply", "fold", "shift", "lookup", "logs")
 
 
 def formats(*, min_bits: int = 1, max_bits: int = 8, planes: int | None = 1) -> st.SearchStrategy:
@@ -164,8 +165,10 @@ def requantize_parameters(
     * ``channels`` is how many columns have one of their own; None: one for all.
     """
     check_type("scheme", scheme, Scheme, "a Scheme")
-    if not hasattr(scheme, "encode"):
-        raise InvalidArgument(f"scheme={scheme!r}, allowed: one with encode")
+    try:
+        encoded(scheme, 0.5)
+    except PyqsimError as error:
+        raise InvalidArgument(str(error)) from None
     check_between("accumulator_bits", accumulator_bits, 2, 64)
     if channels is not None:
         check_between("channels", channels, 1, 2**16)
@@ -180,12 +183,17 @@ def requantize_parameters(
 
 
 def datapaths(
-    *, products: Sequence[str] = ("multiply", "fold"), order_k: int | None = None
+    *,
+    products: Sequence[str] = ("multiply", "fold"),
+    order_k: int | None = None,
+    merge: bool = False,
 ) -> st.SearchStrategy:
-    """Return a strategy for datapaths of one plane and one scale group that never trap.
+    """Return a strategy for datapaths that never trap.
 
-    * ``products`` is a sequence of "multiply", "fold" and "shift".
+    * ``products`` is a sequence of "multiply", "fold", "shift", "lookup" (tables of up to 16 x 16
+      codes, some with another table for each of 17 k) and "logs".
     * ``order_k`` gives every datapath an explicit order of this many k, often with holes.
+    * ``merge=True`` gives every datapath a `Merge` of planes and scale groups.
 
     It shrinks towards a 16-bit wrapping accumulator and no output steps.
     """
@@ -195,6 +203,6 @@ def datapaths(
 
     @st.composite
     def machines(draw: Any) -> Datapath:
-        return draw_datapath(DrawnChoices(draw), products=words, order_k=order_k)
+        return draw_datapath(DrawnChoices(draw), products=words, order_k=order_k, merge=merge)
 
     return machines()

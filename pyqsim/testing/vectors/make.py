@@ -18,7 +18,7 @@ from pyqsim.testing.choices import SeededChoices
 from pyqsim.testing.conformance.plain import plain_numbers
 from pyqsim.testing.random_calls import draw_call
 from pyqsim.testing.random_data import ANY_DATA, DataRanges
-from pyqsim.testing.random_operands import OperandKind, operand_of
+from pyqsim.testing.random_operands import OperandKind, check_one_plane, operand_of
 
 __all__ = ["Recipe", "Vectors", "calls_of", "make"]
 
@@ -53,6 +53,8 @@ class Recipe:
     ranges: DataRanges = ANY_DATA
 
     def __post_init__(self) -> None:
+        check_one_plane("a", self.a)
+        check_one_plane("b", self.b)
         for name, size in zip("MNK", self.sizes, strict=True):
             check_int("vectors", name, size, 1, 2**16)
         check_int("vectors", "calls", self.calls, 1, 2**20)
