@@ -35,7 +35,7 @@ error, and that over the mean square of the numbers.
 
 With --targets: run one layer on several targets, and say how many outputs differ, by how much,
 where first, and why. FILE.npz holds it (a, b, bias, scales and zero points: pyqsim targets --help);
-without one it is --net mlp:linear1 or a random layer of --seed.
+without one it is --net mlp:linear1 or a random layer of --seed. --net mlp runs a whole network.
 
 FILE.npy holds one array of real numbers. Without it: the weights of the two built-in networks, one
 scale an output channel.
@@ -133,10 +133,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="see above")
     parser.add_argument(
-        "--targets", nargs="+", metavar="NAME", help="compare these machines on one layer"
+        "--targets", nargs="+", metavar="NAME", help="compare these machines on a layer or network"
     )
     parser.add_argument(
-        "--net", metavar="NET:LAYER", help="with --targets: mlp:linear1, cnn:conv2, ... on digits"
+        "--net",
+        metavar="NET[:LAYER]",
+        help="with --targets, on digits: mlp or cnn as a whole, or mlp:linear1, cnn:conv2, ...",
     )
     parser.add_argument(
         "--seed", type=int_in(0, 2**31), default=1, metavar="N", help="of the random layer"

@@ -1,29 +1,26 @@
-"""``pyqsim compare --targets``: several machines on one layer, and why they differ."""
+"""``pyqsim compare --targets``: several machines on one layer or network, and why they differ."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from pyqsim import targets
+from pyqsim.cli import compare_model
+from pyqsim.cli.compare_model import DIGITS, built_in
 from pyqsim.cli.json_file import check_writable, write_json
 from pyqsim.cli.options import UsageError
-from pyqsim.data import digits, float_network
+from pyqsim.diagnostics.network_layer_data import layer_codes, network_layer_data
 from pyqsim.diagnostics.target_matrix import TargetMatrix, compare_targets
-from pyqsim.formats import Affine
-from pyqsim.model import MACHINES, Conv2d, Linear, quantize_network
+from pyqsim.model import Conv2d, Linear
 from pyqsim.model import run as run_network
-from pyqsim.ops.windows import Window, windows
 from pyqsim.targets.layer_data import LayerData, load_arrays
-from pyqsim.targets.target import Target
-from pyqsim.text_table import aligned
+from pyqsim.targets.target import IntegerRange, Target
 
 __all__ = ["network_layer", "random_layer", "run"]
 
-_DIGITS = 20
 _SIZES = (64, 64, 16)  # M, K, N of the random layer
 
 
@@ -36,13 +33,17 @@ def run(options: argparse.Namespace) -> int:
     if options.json is not None:
         check_writable(options.json)
     chosen = [targets.get(name) for name in dict.fromkeys(options.targets)]
+    if options.net is not None and ":" not in options.net:
+        return compare_model.run(options.net, chosen, options.json)
+    codes = None
     if options.file is not None:
         layer, what = load_arrays(options.file)[0], options.file.name
     elif options.net is not None:
-        layer, what = network_layer(options.net), f"{options.net} on {_DIGITS} digits"
+        layer, codes = network_layer(options.net)
+        what = f"{options.net} on {DIGITS} digits"
     else:
         layer, what = random_layer(chosen[0], options.seed), f"random layer, seed {options.seed}"
-    matrix = compare_targets(layer, chosen)
+    matrix = compare_targets(layer, chosen, codes)
     coded = layer.has_scales and all(target.scheme is not None for target in chosen)
     _print(matrix, layer, f"{what}, {'codes' if coded else 'accumulators'}")
     if options.json is not None:
@@ -74,8 +75,8 @@ def random_layer(target: Target, seed: int) -> LayerData:
     )
 
 
-def network_layer(name: str) -> LayerData:
-    """A layer with weights of a built-in network, 8-bit weights, on the first test digits.
+def network_layer(name: str) -> tuple[LayerData, IntegerRange | None]:
+    """A layer of a built-in network, 8-bit weights, on the first test digits; its results' codes.
 
     Parameters
     ----------
@@ -84,50 +85,23 @@ def network_layer(name: str) -> LayerData:
         accumulators.
     """
     network_name, _, layer_name = name.partition(":")
-    if network_name not in ("mlp", "cnn"):
-        raise UsageError(f"--net {name}, allowed: mlp:LAYER or cnn:LAYER")
-    network = quantize_network(float_network(network_name), Affine(8, narrow=True), MACHINES[0])  # type: ignore[arg-type]
-    found = run_network(network, network.input.tensor(digits().test_x[:_DIGITS, :, :, None]))
+    network, x = built_in(network_name)
     layers = {
-        one.layer.name: one for one in found.layers if isinstance(one.layer, (Conv2d, Linear))
+        one.layer.name: (one.layer, one.input)
+        for one in run_network(network, x).layers
+        if isinstance(one.layer, (Conv2d, Linear))
     }
     if layer_name not in layers:
         allowed = ", ".join(f"{network_name}:{known}" for known in layers)
-        raise UsageError(f"--net {name}, allowed: {allowed}")
-    one = layers[layer_name]
-    layer = one.layer
-    assert isinstance(layer, (Conv2d, Linear))
-    codes = one.input.codes
-    if isinstance(layer, Conv2d):
-        image = (codes.shape[1], codes.shape[2])
-        size = (layer.weight.shape[0], layer.weight.shape[1])
-        window = Window.of(image, size, layer.stride, layer.padding)
-        codes = windows(codes, window, int(one.input.zero_point))
-    weights = layer.weight.codes.reshape(layer.k, -1)
-    scales: dict[str, Any] = {}
-    if layer.encoding is not None:
-        scales = {
-            "a_scale": one.input.scale,
-            "b_scale": layer.weight.scale,
-            "out_scale": layer.encoding.scale,
-        }
-    return LayerData(codes.reshape(-1, layer.k), weights, layer.bias, **scales)
+        raise UsageError(f"--net {name}, allowed: {network_name}, {allowed}")
+    layer, given = layers[layer_name]
+    return network_layer_data(layer, given), layer_codes(layer)
 
 
 def _print(matrix: TargetMatrix, layer: LayerData, what: str) -> None:
     (m, k), n = np.shape(layer.a), np.shape(layer.b)[1]
     print(f"{what}: {m} x {k} x {n}, {m * n:,} numbers; how many differ:\n")
-    rows = [
-        (
-            name,
-            *(
-                "" if name == other else f"{matrix.of(name, other).differing:,}"
-                for other in matrix.names
-            ),
-        )
-        for name in matrix.names
-    ]
-    print(aligned(("", *matrix.names), rows))
+    print(compare_model.square(matrix.names, lambda x, y: matrix.of(x, y).differing))
     for one in matrix.differences:
         if not one.differing:
             continue

@@ -5,6 +5,12 @@ from pyqsim.diagnostics.counterfactuals import Counterfactual, counterfactuals
 from pyqsim.diagnostics.difference import Difference, diff
 from pyqsim.diagnostics.explain import ChainPlace, Explanation, Line, explain
 from pyqsim.diagnostics.headroom import Headroom, StepHeadroom, Witness, headroom
+from pyqsim.diagnostics.model_matrix import (
+    LayerMatrix,
+    ModelDifference,
+    ModelMatrix,
+    compare_models,
+)
 from pyqsim.diagnostics.network_headroom import LayerHeadroom, network_headroom
 from pyqsim.diagnostics.target_matrix import TargetDifference, TargetMatrix, compare_targets
 from pyqsim.diagnostics.verdict import Verdict, verdict
@@ -17,12 +23,16 @@ __all__ = [
     "Explanation",
     "Headroom",
     "LayerHeadroom",
+    "LayerMatrix",
     "Line",
+    "ModelDifference",
+    "ModelMatrix",
     "StepHeadroom",
     "TargetDifference",
     "TargetMatrix",
     "Verdict",
     "Witness",
+    "compare_models",
     "compare_targets",
     "counterfactuals",
     "diff",

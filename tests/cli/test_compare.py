@@ -4,6 +4,7 @@ import json
 import math
 import pickle
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 import pyqsim as qs
 from pyqsim.cli import main
 from pyqsim.cli.compare import compare
+from pyqsim.cli.compare_model import built_in
+from pyqsim.diagnostics import compare_models
 from pyqsim.formats import PiecewiseLinear
 
 X = np.random.default_rng(3).normal(size=(40, 6))
@@ -185,6 +188,8 @@ def test_targets_on_a_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert found["differences"][0]["values"] == [64770, 32767]
     assert main(["compare", "--targets", "ort-vnni", "torch-x86", "--net", "mlp:linear2"]) == 0
     assert main(["compare", "--targets", "ort-vnni", "torch-x86"]) == 0
+    assert main(["compare", "--targets", "ort-vnni", "vta", "--net", "cnn:conv1"]) == 0
+    assert "vta cannot take the layer: " in capsys.readouterr().out
     for wrong in (
         ["compare", "--net", "mlp:linear1"],
         ["compare", *names, "--net", "mlp:linear9"],
@@ -193,3 +198,28 @@ def test_targets_on_a_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         ["compare", str(path), *names, "--net", "mlp:linear1"],
     ):
         assert main(wrong) == 2, wrong
+
+
+def test_targets_on_a_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What compare_models finds, as text and JSON; 0 where no two differ."""
+    report = tmp_path / "matrix.json"
+    names = ["ort-vnni", "ort-avx2-u8s8", "vta"]
+    assert main(["compare", "--targets", *names, "--net", "mlp", "--json", str(report)]) == 1
+    text = capsys.readouterr().out
+    network, x = built_in("mlp")
+    found = compare_models(network, x, [qs.targets.get(name) for name in names])
+    assert json.loads(report.read_text())["differences"] == [
+        json.loads(json.dumps(asdict(one))) for one in found.differences
+    ]
+    (one,) = found.differences
+    assert one.place is not None
+    assert f"first in {one.place[0]} at {one.place[1]}: {one.values}" in text
+    assert f"{one.predictions} of 20 predictions differ" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("linear2")]
+    same = found.layers[1].matrix.differences[0]
+    assert [int(n) for n in line.split()[1:]] == [640, one.layers["linear2"], same.differing]
+    assert "linear1: " in text
+    assert "sum step 0, 16 bits" in text
+    assert "vta cannot take the network: " in text
+    assert main(["compare", "--targets", "ort-vnni", "torch-x86", "--net", "cnn"]) == 0
+    assert main(["compare", "--targets", "ort-vnni", "--net", "vgg"]) == 2
