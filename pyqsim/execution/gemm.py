@@ -147,6 +147,8 @@ def _forms(
         return f"{datapath.product!r} is no exact product"
     if not columns.integers.shape[1]:
         return "K=0"
+    if not datapath.reduce:
+        return "nothing is summed"
     if not columns.interval.fits(16):
         return (
             f"b reaches {columns.interval.low}..{columns.interval.high}, which int16 does not hold"
