@@ -23,7 +23,7 @@ from pyqsim.testing import oracle
 Codes = npt.NDArray[Any]
 
 ZERO, LIMITS = 3, (-128, 127)
-CHANNELS, PATTERN_ROWS = 64, 16
+CHANNELS, PATTERN_ROWS = 64, 8
 NANOSECONDS = report.Unit("ns/output", 1e-9, inverse=True)
 
 

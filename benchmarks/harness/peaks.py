@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
+
 from harness.compiled import NoCompilerError, library
 
-__all__ = ["Peak", "best_peak", "peaks", "why_no_peaks"]
+__all__ = ["Peak", "best_peak", "peaks", "reading", "why_no_peaks"]
 
 _ROUNDS = 20_000  # well below a millisecond
 _SOURCES = {
@@ -80,6 +82,24 @@ def _peak(probe: _Probe) -> Peak:
 def peaks() -> tuple[Peak, ...]:
     """All that this CPU has; none without a C compiler."""
     return _found()[0]
+
+
+def reading(count: int) -> Peak | None:
+    """The bound of a vector times a matrix of so many bytes, each read for one product.
+
+    The bytes are read again and again: they come from the cache that holds them.
+    """
+    try:
+        read = library(Path(__file__).with_name("reading.c")).read_words
+    except NoCompilerError:
+        return None
+    read.argtypes, read.restype = (ctypes.c_void_p, ctypes.c_size_t), ctypes.c_uint64
+    words = np.zeros(-(-count // 256) * 32, np.uint64)
+
+    def run() -> object:
+        return read(words.ctypes.data, words.size)
+
+    return Peak("reading as many bytes", "memory", f"{count:,}", float(count), run)
 
 
 def why_no_peaks() -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from harness import report
 from harness.contest import Contest, Contestant, Past, WrongResultError, hold
-from harness.peaks import Peak, best_peak, peaks, why_no_peaks
+from harness.peaks import Peak, best_peak, peaks, reading, why_no_peaks
 
 from pyqsim.cli.timing import take_turns
 
@@ -118,6 +118,7 @@ def test_peaks_are_measured_where_there_is_a_compiler():
     assert len(keys) == len(set(keys))
     assert best_peak("int8") == next(peak for peak in peaks() if peak.bounds == "int8")
     assert best_peak("int8", isas=()) is None
-    for peak in peaks():
+    for peak in (*peaks(), reading(1000)):
         peak.run()
         assert peak.macs > 0
+    assert reading(1000).macs == 1000
