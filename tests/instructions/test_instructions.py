@@ -99,3 +99,20 @@ def test_x86_conversion_beyond_the_range(probe_of: Callable[[str], Probe]) -> No
     b = np.full((1, 64), 30, dtype="i4")
     assert probe.run(rule, Cases(a, b + 1))[0][:, 0].tolist() == [-(2**31)] * 4
     assert probe.run(rule, Cases(a, b))[0][:, 0].tolist() == [2**30, -(2**30), -(2**31), -(2**31)]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("x86-mulps-cvtps2dq", [-(2**31)] * 3), ("arm-fmul-fcvtns", [0, 2**31 - 1, -(2**31)])],
+)
+def test_conversions_of_what_no_datapath_holds(
+    target: str, expected: list[int], probe_of: Callable[[str], Probe]
+) -> None:
+    """NaN and infinities: recorded as pitfalls of the conversions."""
+    rule = next(rule for rule in RULES if rule.target == target)
+    probe = probe_of(rule.family)
+    if rule.instruction not in probe.instructions():
+        needs(f"{rule.instruction} of the CPU", found=False, reason=probe.version)
+    b = np.resize(np.array([np.nan, np.inf, -np.inf], dtype="f4"), (1, 64))
+    found, _ = probe.run(rule, Cases(np.array([[1]], dtype="i4"), b))
+    assert found[0, :3].tolist() == expected
