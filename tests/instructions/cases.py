@@ -60,7 +60,7 @@ class Cases:
 
 
 def cases_of(rule: Rule, level: int) -> Iterator[Cases]:
-    """All cases of a rule, in parts, none in two; equal for rules with equal operands."""
+    """All cases of a rule, in parts; equal for rules with equal operands."""
     rng = np.random.default_rng(crc32(repr(rule.operands).encode()))
     if rule.accumulates:
         sizes = _SPILLED if rule.probe else _SUMS
@@ -97,7 +97,7 @@ def _lanewise(rule: Rule, level: int, rng: np.random.Generator) -> Cases:
 
 
 def _parts(whole: Cases) -> Iterator[Cases]:
-    """Some rows with all columns; of a single row some columns. What repeats is left out."""
+    """Some rows with all columns; of a single row some columns. No case is in two parts."""
     if len(whole.a) == 1:
         columns = _distinct(whole.b.T, BLOCK).T
         for n in range(0, columns.shape[1], _PART):

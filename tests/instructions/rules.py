@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["FAMILIES", "LEAST", "Rule", "rules_of"]
+__all__ = ["FAMILIES", "Rule", "rules_of"]
 
 FAMILIES = ("x86", "arm", "riscv", "hexagon")
 
 #: The least number of cases of a rule that has as many: golden files, default run, long run.
-LEAST = (200, 100_000, 10_000_000)
+_LEAST = (200, 100_000, 10_000_000)
 
 Kind = Literal["product", "sum", "shift", "unary", "float"]
 Amount = Literal["signed byte", "low bits", "few bits", "constant", "power"]
@@ -86,7 +86,7 @@ class Rule:
 
     def least(self, level: int) -> int:
         """How many cases a run owes: all of them where they are few."""
-        return LEAST[level] if self.domain is None else min(LEAST[level], self.domain)
+        return _LEAST[level] if self.domain is None else min(_LEAST[level], self.domain)
 
     def left_shifts(self, b: np.ndarray) -> np.ndarray:
         """What amounts say, as shifts to the left; those beyond any effect are clipped."""
