@@ -78,6 +78,7 @@ _ISAS = {
     "avxvnni": lib.PQS_ISA_AVXVNNI,
     "avx512bw": lib.PQS_ISA_AVX512BW,
     "avx512vnni": lib.PQS_ISA_AVX512VNNI,
+    "avx512vbmi": lib.PQS_ISA_AVX512VBMI,
 }
 
 #: Names of the instruction sets; "auto" is the best that the CPU has.
@@ -432,12 +433,14 @@ class GemmForm:
 
     Attributes
     ----------
-    kind : {"int8", "int16", "clamp", "top"}
+    kind : {"int8", "int16", "clamp", "top", "table"}
     a_dtype : dtype
         uint8, int8 or int16.
     bits, signed
         Of the result's register.
     a_zero_point, a_shift, minimum, maximum : int
+    tables : bytes
+        int8, (planes, 256, 16).
     """
 
     kind: str
@@ -448,6 +451,7 @@ class GemmForm:
     a_shift: int = 0
     minimum: int = 0
     maximum: int = 0
+    tables: bytes = b""
 
 
 class Gemm:
@@ -458,7 +462,7 @@ class Gemm:
     form : GemmForm
     isa : str
     b : ndarray of int64, (N, K), C-contiguous
-        Its integers, zero points subtracted.
+        Its integers, zero points subtracted; of tables: places in them.
 
     Raises
     ------
@@ -476,6 +480,8 @@ class Gemm:
         self._plan.bits, self._plan.is_signed = form.bits, form.signed
         self._plan.a_zero_point, self._plan.a_shift = form.a_zero_point, form.a_shift
         self._plan.minimum, self._plan.maximum = form.minimum, form.maximum
+        self._tables = ffi.from_buffer("int8_t[]", form.tables)
+        self._plan.tables, self._plan.planes = self._tables, len(form.tables) // (256 * 16)
         self.isa = _ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
         if self.isa == "auto":
             raise NoKernelError

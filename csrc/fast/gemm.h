@@ -15,6 +15,7 @@
 
 typedef struct {
     uint32_t a_flip; /* xor-ed to a's words: 0x80808080 moves four bytes by 128 */
+    uint32_t multipliers; /* of tables: four uint8 */
     int32_t minimum; /* of a saturating accumulator */
     int32_t maximum;
 } pqs_gemm_constants;
@@ -31,7 +32,7 @@ typedef void pqs_gemm_tile(size_t rows, size_t steps, const char *a, size_t a_ro
 
 typedef struct {
     size_t b_elements; /* k of one 4-byte word of b: 4 int8 or 2 int16 */
-    size_t a_words;    /* words of a for one of b: 1, or one for each k: the others' halves are 0 */
+    size_t a_words;    /* words of a for one of b: 1; 2: one for each k, its other half 0; 16: tables */
     int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
@@ -62,5 +63,9 @@ extern const pqs_gemm_kernel pqs_gemm_clamp__neon;
  * and never changes a later comparison. */
 extern const pqs_gemm_kernel pqs_gemm_top__avxvnni;
 extern const pqs_gemm_kernel pqs_gemm_top__avx512vnni;
+
+/* Sums mod 2^32. a: four tables of 16 int8, for each k of the word one; b: four places in them. What
+ * is found there is multiplied by `multipliers`. */
+extern const pqs_gemm_kernel pqs_gemm_table__avx512vbmi;
 
 #endif

@@ -1,21 +1,24 @@
 /* The tile of gemm.h. The including file defines `vector` and its load, store, broadcast (of one
- * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, minimum, maximum). */
+ * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); `a_words` where a's words are
+ * not broadcast. */
 #include "fast/gemm.h"
 
 #define VECTORS 2
 #define LANES (sizeof(vector) / 4)
 #define COLUMNS (VECTORS * LANES)
+#ifndef a_words
+#define a_words broadcast
+#endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* Twelve accumulators: enough to hide the latency of the multiply, few enough for registers. */
 ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, const char *a,
-                            size_t a_row, size_t a_step, const pqs_gemm_constants *constants,
+                            size_t a_row, size_t a_step, const pqs_gemm_constants *given,
                             const char *b, const int32_t *start, size_t start_stride, int32_t *out,
                             size_t out_stride) {
     vector acc[PQS_GEMM_ROWS][VECTORS];
-    const vector mask = broadcast(&constants->a_flip);
-    const vector minimum = broadcast(&constants->minimum);
-    const vector maximum = broadcast(&constants->maximum);
+    const constants held = {broadcast(&given->a_flip), broadcast(&given->multipliers),
+                            broadcast(&given->minimum), broadcast(&given->maximum)};
     for (size_t r = 0; r < rows; r++) {
         for (size_t v = 0; v < VECTORS; v++) {
             acc[r][v] = load(start + r * start_stride + v * LANES);
@@ -26,10 +29,10 @@ ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, co
         for (size_t v = 0; v < VECTORS; v++) column[v] = load(b + v * sizeof(vector));
         for (size_t word = 0; word < A_WORDS; word++) {
             for (size_t r = 0; r < rows; r++) {
-                vector x = broadcast(a + r * a_row + word * 4);
-                if (flips) x = flip(x, mask);
+                vector x = a_words(a + r * a_row + word * 4);
+                if (flips) x = flip(x, held.a_flip);
                 for (size_t v = 0; v < VECTORS; v++) {
-                    acc[r][v] = multiply_add(acc[r][v], x, column[v], minimum, maximum);
+                    acc[r][v] = multiply_add(acc[r][v], x, column[v], &held);
                 }
             }
         }
@@ -43,11 +46,11 @@ ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, co
 
 /* Compilers make one loop of each count of rows: it is a constant in it. */
 ALWAYS_INLINE void run_rows(size_t rows, const int flips, size_t steps, const char *a, size_t a_row,
-                            size_t a_step, const pqs_gemm_constants *constants, const char *b,
+                            size_t a_step, const pqs_gemm_constants *given, const char *b,
                             const int32_t *start, size_t start_stride, int32_t *out,
                             size_t out_stride) {
 #define RUN(r) \
-    run_tile(r, flips, steps, a, a_row, a_step, constants, b, start, start_stride, out, out_stride)
+    run_tile(r, flips, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride)
     switch (rows) {
     case 1: RUN(1); break;
     case 2: RUN(2); break;
@@ -60,14 +63,14 @@ ALWAYS_INLINE void run_rows(size_t rows, const int flips, size_t steps, const ch
 }
 
 static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, size_t a_step,
-                     const pqs_gemm_constants *constants, const char *b, const int32_t *start,
+                     const pqs_gemm_constants *given, const char *b, const int32_t *start,
                      size_t start_stride, int32_t *out, size_t out_stride) {
 #ifdef FLIPS
-    if (constants->a_flip) {
-        run_rows(rows, 1, steps, a, a_row, a_step, constants, b, start, start_stride, out,
+    if (given->a_flip) {
+        run_rows(rows, 1, steps, a, a_row, a_step, given, b, start, start_stride, out,
                  out_stride);
         return;
     }
 #endif
-    run_rows(rows, 0, steps, a, a_row, a_step, constants, b, start, start_stride, out, out_stride);
+    run_rows(rows, 0, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride);
 }

@@ -6,10 +6,9 @@
 
 #define A_WORDS 2
 
-static inline vector multiply_add(vector acc, vector a, vector b, vector minimum,
-                                  vector maximum) {
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
     const vector sum = _mm512_dpwssd_epi32(acc, a, b);
-    return _mm512_max_epi32(_mm512_min_epi32(sum, maximum), minimum);
+    return _mm512_max_epi32(_mm512_min_epi32(sum, held->maximum), held->minimum);
 }
 
 #include "fast/gemm_body.h"

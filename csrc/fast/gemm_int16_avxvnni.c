@@ -6,9 +6,8 @@
 
 #define A_WORDS 1
 
-static inline vector multiply_add(vector acc, vector a, vector b, vector minimum,
-                                  vector maximum) {
-    (void)minimum, (void)maximum;
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
+    (void)held;
     return _mm256_dpwssd_avx_epi32(acc, a, b);
 }
 

@@ -7,12 +7,11 @@
 #define A_WORDS 1
 
 /* Both products of each lane's pair, added mod 2^32. */
-static inline vector multiply_add(vector acc, vector a, vector b, vector minimum,
-                                  vector maximum) {
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
     const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
     const vector low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
     const vector high = vmull_high_s16(x, y);
-    (void)minimum, (void)maximum;
+    (void)held;
     return vaddq_s32(acc, vpaddq_s32(low, high));
 }
 

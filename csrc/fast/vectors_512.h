@@ -14,3 +14,8 @@ static inline vector broadcast(const void *from) {
     memcpy(&word, from, sizeof word);
     return _mm512_set1_epi32(word);
 }
+
+/* pqs_gemm_constants in every lane. */
+typedef struct {
+    vector a_flip, multipliers, minimum, maximum;
+} constants;

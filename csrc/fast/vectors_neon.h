@@ -18,3 +18,8 @@ static inline vector broadcast(const void *from) {
     memcpy(&word, from, sizeof word);
     return vdupq_n_s32(word);
 }
+
+/* pqs_gemm_constants in every lane. */
+typedef struct {
+    vector a_flip, multipliers, minimum, maximum;
+} constants;

@@ -231,7 +231,8 @@ enum pqs_isa {
     PQS_ISA_AVX2 = 4,
     PQS_ISA_AVXVNNI = 5,
     PQS_ISA_AVX512BW = 6,
-    PQS_ISA_AVX512VNNI = 7
+    PQS_ISA_AVX512VNNI = 7,
+    PQS_ISA_AVX512VBMI = 8
 };
 
 /* Whether this CPU runs an ISA. */
@@ -261,8 +262,9 @@ enum pqs_gemm_kind {
     PQS_GEMM_INT16 = 1, /* sums mod 2^32; a: 8 or 16 bits, b: int16 */
     PQS_GEMM_CLAMP = 2, /* k ascending, clamped to [minimum, maximum] at every addition; int16
                            holds a - a_zero_point and b; |product| + |rail| < 2^31 */
-    PQS_GEMM_TOP = 3    /* the same for the range of `bits` signed bits; int16 holds
+    PQS_GEMM_TOP = 3,   /* the same for the range of `bits` signed bits; int16 holds
                            (a - a_zero_point) * 2^a_shift and b * 2^(32 - bits - a_shift) */
+    PQS_GEMM_TABLE = 4  /* sums of tables mod 2^32; a: 8 bits, b: places 0..15 */
 };
 
 enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
@@ -279,6 +281,8 @@ typedef struct {
     int32_t a_zero_point; /* subtracted from every a */
     int32_t minimum;   /* CLAMP; they hold 0 and every start */
     int32_t maximum;
+    const int8_t *tables; /* TABLE: at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's */
+    int32_t planes;       /* entry, plus 128 times plane 1's where there are 2 */
 } pqs_gemm_plan;
 
 /* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */

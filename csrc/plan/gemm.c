@@ -7,6 +7,7 @@
 #define STEP_BLOCK 160 /* steps of a panel that stay in the first cache: 20 KiB */
 #define WORD 4         /* bytes */
 #define LINE 64
+#define PLACES 16 /* of a table */
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
@@ -36,10 +37,15 @@ static int takes_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) 
            plan->k % kernel->b_elements == 0;
 }
 
+static int is_bytes(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_TABLE;
+}
+
 static int valid(const pqs_gemm_plan *plan) {
     const int top = plan->kind == PQS_GEMM_TOP;
     return plan->k >= 1 && plan->a_element >= PQS_ELEMENT_UINT8 && plan->a_element <= PQS_ELEMENT_INT16 &&
-           !(plan->kind == PQS_GEMM_INT8 && plan->a_element == PQS_ELEMENT_INT16) &&
+           !(is_bytes(plan) && plan->a_element == PQS_ELEMENT_INT16) &&
+           (plan->kind != PQS_GEMM_TABLE || (plan->tables && plan->planes >= 1 && plan->planes <= 2)) &&
            (plan->kind == PQS_GEMM_CLAMP || (plan->bits >= 1 && plan->bits <= 32)) &&
            (!top || (plan->bits >= 2 && plan->a_shift >= 0 && plan->a_shift <= 15 &&
                      32 - plan->bits - plan->a_shift >= 0 && 32 - plan->bits - plan->a_shift <= 15));
@@ -84,7 +90,12 @@ static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel
         const size_t count = plan->k - first < elements ? plan->k - first : elements;
         int8_t bytes[4] = {0};
         int16_t pair[2] = {0};
-        if (elements == 4) {
+        if (plan->kind == PQS_GEMM_TABLE) {
+            for (size_t i = 0; i < elements; i++) { /* beyond k: the tables are 0 */
+                bytes[i] = (int8_t)((i < count ? b[first + i] : 0) + PLACES * (int64_t)i);
+            }
+            memcpy(words, bytes, WORD);
+        } else if (elements == 4) {
             for (size_t i = 0; i < count; i++) bytes[i] = (int8_t)b[first + i];
             memcpy(words, bytes, WORD);
         } else {
@@ -161,12 +172,18 @@ static void spread_row(const pqs_gemm_plan *plan, const void *row, uint32_t *to)
     }
 }
 
-static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, const void *row,
-                     char *to) {
-    const size_t used = kernel->a_words == 2 ? plan->k * WORD
-                        : kernel->b_elements == 4 ? plan->k
-                                                  : plan->k * sizeof(int16_t);
-    if (kernel->a_words == 2) {
+/* For each k the table of its element, by its byte. */
+static void tabulate_row(const pqs_gemm_plan *plan, size_t plane, const uint8_t *row, char *to) {
+    const int8_t *const tables = plan->tables + plane * 256 * PLACES;
+    for (size_t k = 0; k < plan->k; k++) memcpy(to + k * PLACES, tables + row[k] * PLACES, PLACES);
+}
+
+static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, size_t plane,
+                     const void *row, char *to) {
+    const size_t element = kernel->a_words * WORD / kernel->b_elements, used = plan->k * element;
+    if (plan->kind == PQS_GEMM_TABLE) {
+        tabulate_row(plan, plane, row, to);
+    } else if (kernel->a_words == 2) {
         spread_row(plan, row, (uint32_t *)(void *)to);
     } else if (kernel->b_elements == 4) {
         memcpy(to, row, used);
@@ -190,6 +207,7 @@ typedef struct {
     size_t rows;
     int32_t *out;
     size_t out_stride;
+    int adds; /* to what is in out, not to start */
 } block;
 
 /* A tile whose panel has columns beyond n: they stay in `edge`. */
@@ -217,8 +235,9 @@ static void run_panel(const block *of, size_t panel, size_t first, size_t steps)
     int32_t *out = of->out + column;
     for (size_t tile = 0; tile < tiles; tile++) {
         const size_t rows = few + (tile < longer);
-        const int32_t *const start = first ? out : of->start + column;
-        const size_t start_stride = first ? of->out_stride : 0;
+        const int goes_on = first || of->adds;
+        const int32_t *const start = goes_on ? out : of->start + column;
+        const size_t start_stride = goes_on ? of->out_stride : 0;
         if (left >= of->columns) {
             of->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, start,
                      start_stride, out, of->out_stride);
@@ -283,8 +302,11 @@ int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *s
                 extent(m, out_stride * sizeof *out, plan->n * sizeof *out))) {
         return PQS_ERROR_OVERLAP;
     }
+    const size_t planes = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
     block now = {.tile = kernel->tile,
-                 .constants = {a_flip(plan, kernel), plan->minimum, plan->maximum},
+                 .constants = {.a_flip = a_flip(plan, kernel),
+                               .minimum = plan->minimum,
+                               .maximum = plan->maximum},
                  .steps = steps_of(plan, kernel),
                  .columns = kernel->columns,
                  .n = plan->n,
@@ -298,10 +320,15 @@ int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *s
         now.rows = m - first < ROW_BLOCK ? m - first : ROW_BLOCK;
         now.a = packs ? scratch : rows;
         now.out = out + first * out_stride;
-        for (size_t r = 0; packs && r < now.rows; r++) {
-            pack_row(plan, kernel, rows + r * a_stride, (char *)scratch + r * now.a_stride);
+        for (size_t plane = 0; plane < planes; plane++) {
+            for (size_t r = 0; packs && r < now.rows; r++) {
+                char *const to = (char *)scratch + r * now.a_stride;
+                pack_row(plan, kernel, plane, rows + r * a_stride, to);
+            }
+            now.adds = plane > 0;
+            now.constants.multipliers = plane ? 0x80808080u : 0x01010101u;
+            run_block(&now);
         }
-        run_block(&now);
         finish(plan, now.rows, now.out, out_stride);
     }
     return PQS_OK;

@@ -5,7 +5,7 @@
 #error "the dispatcher must run on every CPU: compile it without ISA flags"
 #endif
 
-#define ISA_COUNT (PQS_ISA_AVX512VNNI + 1)
+#define ISA_COUNT (PQS_ISA_AVX512VBMI + 1)
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -30,6 +30,9 @@ static int cpu_has(int isa) {
     case PQS_ISA_AVXVNNI: return cpu_has_avxvnni();
     case PQS_ISA_AVX512BW: return cpu_has_avx512bw();
     case PQS_ISA_AVX512VNNI: return cpu_has_avx512bw() && __builtin_cpu_supports("avx512vnni");
+    case PQS_ISA_AVX512VBMI:
+        return cpu_has_avx512bw() && __builtin_cpu_supports("avx512vnni") &&
+               __builtin_cpu_supports("avx512vbmi");
     default: return 0;
     }
 }
@@ -58,6 +61,7 @@ static int below(int isa) {
         [PQS_ISA_NEON] = PQS_ISA_PORTABLE,     [PQS_ISA_DOTPROD] = PQS_ISA_NEON,
         [PQS_ISA_AVX2] = PQS_ISA_PORTABLE,     [PQS_ISA_AVXVNNI] = PQS_ISA_AVX2,
         [PQS_ISA_AVX512BW] = PQS_ISA_AVX2,     [PQS_ISA_AVX512VNNI] = PQS_ISA_AVX512BW,
+        [PQS_ISA_AVX512VBMI] = PQS_ISA_AVX512VNNI,
     };
     return next[isa];
 }
@@ -113,8 +117,9 @@ const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found) {
                             [PQS_ISA_AVX512VNNI] = &pqs_gemm_clamp__avx512vnni},
         [PQS_GEMM_TOP] = {[PQS_ISA_AVXVNNI] = &pqs_gemm_top__avxvnni,
                           [PQS_ISA_AVX512VNNI] = &pqs_gemm_top__avx512vnni},
+        [PQS_GEMM_TABLE] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_table__avx512vbmi},
     };
-    if (kind < PQS_GEMM_INT8 || kind > PQS_GEMM_TOP) return NULL;
+    if (kind < PQS_GEMM_INT8 || kind > PQS_GEMM_TABLE) return NULL;
     for (int one = isa_of(isa); one != PQS_ISA_AUTO; one = below(one)) {
         if (!kernels[kind][one] || !kernels[kind][one]->tile) continue;
         if (found) *found = one;

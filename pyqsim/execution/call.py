@@ -104,6 +104,7 @@ class Call:
             dtype if self._a.is_plain and dtype in ELEMENTS else None,
             self._a.zero_point(chain.group, slice(None)),
             self._bias,
+            self._a.shifts,
         )
 
     # -- bounds ------------------------------------------------------------------------------

@@ -39,6 +39,12 @@ class Columns:
         return Interval(int(self.integers.min()), int(self.integers.max())) if size else ZERO
 
     @cached_property
+    def distinct(self) -> tuple[Ints, Ints]:
+        """The integers that occur, ascending, and the place of each among them, (N, K)."""
+        values, places = np.unique(self.integers, return_inverse=True)
+        return values, np.ascontiguousarray(places.reshape(self.integers.shape), dtype=np.int64)
+
+    @cached_property
     def _positive(self) -> Ints:
         return np.asarray(np.maximum(self.integers, 0).sum(axis=1, dtype=np.int64))
 

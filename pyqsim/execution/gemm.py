@@ -15,6 +15,7 @@ from pyqsim.datapath import Accumulate, Datapath, Multiply, Product, Shift
 from pyqsim.execution.call_data import interval_of
 from pyqsim.execution.certificates import Columns, linear_sum
 from pyqsim.execution.operand import Operand
+from pyqsim.execution.tables import table_form
 from pyqsim.execution.telemetry import Chain
 from pyqsim.modes import OverflowRule
 
@@ -68,6 +69,7 @@ class GemmChooser:
         dtype: np.dtype | None,
         a_zero_point: Ints | None,
         bias: Ints | None,
+        a_shifts: bool = False,
     ) -> ChainGemm | str:
         """The product that stands for a chain, or why none does.
 
@@ -80,6 +82,8 @@ class GemmChooser:
             What a's integers are handed over as; default: the smallest of `ELEMENTS`.
         a_zero_point : ndarray of int64, (1 or M,), optional
         bias : ndarray of int64, (M, N), optional
+        a_shifts : bool
+            Whether a's integers are sums of few powers of two that a `Shift` may shift by.
         """
         dtype = dtype or next((one for one in ELEMENTS if _holds(one, a)), None)
         if dtype is None:
@@ -92,7 +96,8 @@ class GemmChooser:
             return "the bias differs from row to row"
         columns = self._columns_of(chain)
         start = ZERO if bias is None else interval_of(bias)
-        found = _forms(self._datapath, columns, a, dtype, zero_point.low, start)
+        shifts = (a_shifts, self._b.shifts)
+        found = _forms(self._datapath, columns, a, dtype, zero_point.low, start, shifts)
         if isinstance(found, str):
             return found
         forms, reason = found
@@ -118,7 +123,9 @@ class GemmChooser:
         key = (chain.b_plane, chain.group, form)
         if key not in self._gemms:
             try:
-                self._gemms[key] = Gemm(form, self._isa, columns.integers)
+                self._gemms[key] = Gemm(
+                    form, self._isa, columns.distinct[1] if form.tables else columns.integers
+                )
             except NoKernelError:
                 self._gemms[key] = None
         return self._gemms[key]
@@ -141,14 +148,16 @@ def _forms(
     dtype: np.dtype,
     zero_point: int,
     bias: Interval,
+    shifts: tuple[bool, bool],
 ) -> tuple[list[GemmForm], str] | str:
     """Forms that compute the chain, the fastest first, and why they may; or why none does."""
-    if not _multiplies(datapath.product):
-        return f"{datapath.product!r} is no exact product"
-    if not columns.integers.shape[1]:
-        return "K=0"
+    if not columns.integers.size:
+        return "b is empty"
     if not datapath.reduce:
         return "nothing is summed"
+    if not _multiplies(datapath.product):
+        found = table_form(datapath, columns, dtype, a, zero_point, bias, shifts)
+        return found if isinstance(found, str) else ([found[0]], found[1])
     if not columns.interval.fits(16):
         return (
             f"b reaches {columns.interval.low}..{columns.interval.high}, which int16 does not hold"

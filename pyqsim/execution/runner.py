@@ -138,7 +138,7 @@ class Runner:
         found = self._gemms.choose(chain, Interval(limits.min, limits.max), dtype, None, None)
         if isinstance(found, str):
             return None
-        is_sum = found.gemm.form.kind in ("int8", "int16")
+        is_sum = found.gemm.form.kind in ("int8", "int16", "table")
         return DirectGemm(
             found.gemm, (f"any {dtype} array: {found.explanation}",), None if is_sum else _LONG_SUM
         )

@@ -148,7 +148,8 @@ def plan(b: Matrix, datapath: Datapath, *, kernel: str = "auto", isa: str = "aut
     b : array_like of int or QTensor, (K, N)
     datapath : Datapath
     kernel : {"auto", "reference", "lanes", "gemm"}
-    isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw", "avx512vnni"}
+    isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw",
+        "avx512vnni", "avx512vbmi"}
 
     Returns
     -------
@@ -216,7 +217,8 @@ def matmul(
     out : ndarray, optional
         Where the result goes: of its shape and dtype.
     kernel : {"auto", "reference", "lanes", "gemm"}
-    isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw", "avx512vnni"}
+    isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw",
+        "avx512vnni", "avx512vbmi"}
     threads : int, optional
         Default: all cores for large calls. The result and the events do not depend on it.
     n_first : int

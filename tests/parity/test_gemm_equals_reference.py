@@ -101,7 +101,7 @@ def test_forms_are_what_they_are_for(isa: str) -> None:
     """The fast forms are taken where the CPU has them."""
     rng = np.random.default_rng(1)
     a, b = rng.integers(-128, 128, (64, 600)), rng.integers(-128, 128, (600, 64))
-    vnni = isa in ("avx512vnni", "avxvnni")
+    vnni = isa in ("avx512vnni", "avx512vbmi", "avxvnni")
     bytes_ = vnni or isa == "dotprod"
     for step, dtype, kind in (
         (qs.Accumulate(32), np.int8, "int8" if bytes_ else "int16"),
@@ -234,3 +234,62 @@ def test_out_may_share_memory_with_a() -> None:
     expected = a.astype(np.int64) @ b
     run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),)))
     np.testing.assert_array_equal(run(a, out=out), expected)
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+FEW = (qs.LogQuant(3, signed=True), qs.APoT(4), qs.PowerOfTwo(4), qs.LogQuant(4))
+HAS_TABLES = _native.isa_available("avx512vbmi")
+
+
+@pytest.mark.skipif(not HAS_TABLES, reason="this CPU has no avx512vbmi")
+def test_truncating_shifts_and_lookups_from_tables(level: int) -> None:
+    """Every rounding and place of the sign, one and two planes, K at the ends of words."""
+    rng = np.random.default_rng(11)
+    ran = 0
+    for _ in range({1: 150, 2: 20_000}[level]):
+        m, n = rng.integers(1, 14, 2)
+        k = int(rng.choice([1, 2, 3, 4, 5, 8, 63]))
+        dtype = rng.choice([np.int8, np.uint8])
+        a = integers(rng, dtype, (m, k))
+        bits = int(rng.integers(8, 33))
+        if rng.random() < 0.3:
+            product: qs.Lookup | qs.Shift = qs.Lookup(
+                rng.integers(-16448, 16320, (256, 16)).tolist()
+            )
+            a, b = a.astype(np.uint8), rng.integers(0, 16, (k, n))
+            machine, bias = qs.Datapath(product=product, reduce=(qs.Accumulate(bits),)), None
+        else:
+            weights = FEW[rng.integers(len(FEW))]
+            b = qs.QTensor(rng.integers(weights.code_min, weights.code_max + 1, (k, n)), weights)
+            a = qs.QTensor(a, qs.Affine(8, signed=dtype == np.int8), 1.0, int(rng.integers(0, 9)))
+            product = qs.Shift(
+                drop=int(rng.integers(1, 12)),
+                rounding=rng.choice(["floor", "toward_zero", "half_even", "half_away"]),
+                sign=rng.choice(["after", "before"]),
+                per=rng.choice(["term", "sum"]),
+            )
+            step = qs.Accumulate(bits, start="bias")
+            machine, bias = qs.Datapath(product=product, reduce=(step,)), rng.integers(-99, 99, n)
+        run = qs.plan(b, machine, kernel="gemm")
+        try:
+            got = run(a, bias=bias)
+        except qs.errors.DatapathError:  # terms that two tables do not hold
+            continue
+        assert kind_of(run) == "table"
+        expected = qs.matmul(a, b, machine, bias=bias, kernel="reference")
+        np.testing.assert_array_equal(got, expected)
+        ran += 1
+    assert ran > 0.7 * {1: 150, 2: 20_000}[level]
+
+
+@pytest.mark.skipif(not HAS_TABLES, reason="this CPU has no avx512vbmi")
+def test_sums_of_table_entries_are_certified_by_what_occurs() -> None:
+    """A trapping register is safe for small activations, and is left by large ones."""
+    b = qs.QTensor(np.full((64, 2), 7), qs.LogQuant(3, signed=True))
+    machine = qs.Datapath(product=qs.Shift(drop=3), reduce=(qs.Accumulate(16, "trap"),))
+    run = qs.plan(b, machine)
+    assert run(np.full((5, 64), 63, np.int8)).tolist() == [[63 * 8 * 64] * 2] * 5
+    assert kind_of(run) == "table"
+    with pytest.raises(qs.errors.OverflowTrap):
+        run(np.full((5, 64), 64, np.int8))
