@@ -549,6 +549,8 @@ def zero_point_correction(
 # ---------------------------------------------------------------------------------------------
 # output
 
+_FLOATS = ("scale", "second", "addend", "last")  # of a float_scale primitive
+
 
 @dataclass(frozen=True, eq=False)
 class OutputOp:
@@ -571,8 +573,12 @@ class OutputOp:
     shift_part: str = "none"
     shift_data: Ints | None = None
     scale: npt.NDArray[np.float32] | None = None
+    second: npt.NDArray[np.float32] | None = None
+    addend: npt.NDArray[np.float32] | None = None
+    last: npt.NDArray[np.float32] | None = None
     double_scale: npt.NDArray[np.float64] | None = None
     clamp_before: bool = False
+    zero_point_before: bool = False
     minimum: int = 0
     maximum: int = 0
     table: Ints | None = None
@@ -582,11 +588,17 @@ class OutputOp:
         """The same primitive on some rows m and columns n."""
         cut = {
             name: None if (array := getattr(self, name)) is None else array[..., rows, columns]
-            for name in ("data", "shift_data", "scale", "double_scale")
+            for name in ("data", "shift_data", *_FLOATS, "double_scale")
         }
         if self.table is not None and self.table.ndim == 2:
             cut["table"] = self.table[columns]
         return OutputOp(**{name: getattr(self, name) for name in self.__dataclass_fields__} | cut)
+
+
+def _set_floats(target, array: npt.NDArray[np.float32] | None) -> None:
+    if array is not None:
+        target.at = _pointer(array, "float *")
+        target.m_stride, target.n_stride = (s // 4 for s in array.strides)
 
 
 def _set_output(target, op: OutputOp) -> None:
@@ -598,14 +610,14 @@ def _set_output(target, op: OutputOp) -> None:
     target.shift_part = _SHIFT_PARTS[op.shift_part]
     _set_values(target.data, op.data)
     _set_values(target.shift_data, op.shift_data)
-    if op.scale is not None:
-        target.scale.at = _pointer(op.scale, "float *")
-        target.scale.m_stride, target.scale.n_stride = (s // 4 for s in op.scale.strides)
+    for name in _FLOATS:
+        _set_floats(getattr(target, name), getattr(op, name))
     if op.double_scale is not None:
         target.double_scale.at = _pointer(op.double_scale, "double *")
         strides = (s // 8 for s in op.double_scale.strides)
         target.double_scale.m_stride, target.double_scale.n_stride = strides
     target.clamp_before = op.clamp_before
+    target.zero_point_before = op.zero_point_before
     target.minimum, target.maximum = op.minimum, op.maximum
     target.guard_bits = op.guard_bits
     if op.table is not None:

@@ -14,6 +14,7 @@ from pyqsim.errors import DatapathError
 __all__ = [
     "DoubleFactor",
     "FixedPointFactor",
+    "FloatChain",
     "FloatFactor",
     "Multiplier",
     "Parameters",
@@ -47,6 +48,23 @@ def _real_numbers(where: str, name: str, value: npt.ArrayLike) -> npt.NDArray[np
     if array.dtype.kind not in "iuf":
         raise DatapathError(f"{where}: {name}={value!r}, allowed: real numbers")
     return array.astype(np.float64)
+
+
+def _float32(
+    where: str, name: str, value: npt.ArrayLike, *, signed: bool = False
+) -> npt.NDArray[np.float32]:
+    """A read-only float32 copy of finite numbers; positive ones, unless `signed`."""
+    given = _real_numbers(where, name, value)
+    with np.errstate(over="ignore"):
+        number = given.astype(np.float32)
+    wrong = ~(np.isfinite(number) & (signed | (number > 0)) & (number == given))
+    if wrong.any():
+        raise DatapathError(
+            f"{where}: {name}={given[wrong].flat[0]}, allowed: float32 numbers, finite"
+            f"{'' if signed else ', > 0'}; FloatScale.encode rounds"
+        )
+    number.setflags(write=False)
+    return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,17 +116,7 @@ class FloatFactor:
     scale: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        given = _real_numbers("FloatFactor", "scale", self.scale)
-        with np.errstate(over="ignore"):
-            scale = given.astype(np.float32)
-        wrong = ~(np.isfinite(scale) & (scale > 0) & (scale == given))
-        if wrong.any():
-            raise DatapathError(
-                f"FloatFactor: scale={given[wrong].flat[0]}, allowed: float32 numbers, "
-                "finite, > 0; FloatScale.encode rounds"
-            )
-        scale.setflags(write=False)
-        object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "scale", _float32("FloatFactor", "scale", self.scale))
 
     @property
     def real_scale(self) -> npt.NDArray[np.float64]:
@@ -121,6 +129,43 @@ class FloatFactor:
 
     def __repr__(self) -> str:
         return f"FloatFactor(scale={self.scale.tolist()})"
+
+
+@dataclass(frozen=True, eq=False)
+class FloatChain:
+    """float32 operations, one after the other, each one a number or one a channel.
+
+    ``y = F(F(F(F(F(x) * first) * second) + addend) * last)``, F = to float32, for `FloatScale`.
+
+    Parameters
+    ----------
+    first, second, last : float32 or array_like of float32
+        Finite, > 0; float64 values must be float32 numbers already.
+    addend : float32 or array_like of float32
+        Finite: a real bias, in the unit of what `second` makes.
+    """
+
+    first: npt.NDArray[np.float32]
+    second: npt.NDArray[np.float32]
+    addend: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((), np.float32))
+    last: npt.NDArray[np.float32] = field(default_factory=lambda: np.ones((), np.float32))
+
+    def __post_init__(self) -> None:
+        for name in ("first", "second", "addend", "last"):
+            signed = name == "addend"
+            number = _float32("FloatChain", name, getattr(self, name), signed=signed)
+            object.__setattr__(self, name, number)
+
+    @property
+    def real_scale(self) -> npt.NDArray[np.float64]:
+        """The real factor, rounded to float64, without the addend: what ``encode`` takes."""
+        wide = [f.astype(np.float64) for f in (self.first, self.second, self.last)]
+        return np.asarray(wide[0] * wide[1] * wide[2])
+
+    def columns(self, columns: slice, n: int) -> FloatChain:
+        """The parameters of some of n channels."""
+        names = ("first", "second", "addend", "last")
+        return FloatChain(*(columns_of(getattr(self, name), columns, n) for name in names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,4 +284,6 @@ class DoubleFactor:
         return f"DoubleFactor(scale={self.scale.tolist()})"
 
 
-Parameters = Multiplier | FixedPointFactor | FloatFactor | DoubleFactor | PowerOfTwoFactor
+Parameters = (
+    Multiplier | FixedPointFactor | FloatFactor | FloatChain | DoubleFactor | PowerOfTwoFactor
+)

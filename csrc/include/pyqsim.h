@@ -334,7 +334,7 @@ enum pqs_output_kind {
     PQS_OUTPUT_ADD = 0,         /* v + data, then the register */
     PQS_OUTPUT_MERGE = 1,       /* sum over chains of data * v, the register at every addition */
     PQS_OUTPUT_NARROW = 2,      /* narrow; its multiplier and shift may come from the data */
-    PQS_OUTPUT_FLOAT_SCALE = 3, /* rint(float(v) * scale) in float32, saturated to int32 */
+    PQS_OUTPUT_FLOAT_SCALE = 3, /* rint(float(v) * scale ...) in float32, saturated to int32 */
     PQS_OUTPUT_CLAMP = 4,       /* min(max(v, minimum), maximum) */
     PQS_OUTPUT_LOOKUP = 5,      /* table[v mod table_size], table_size a power of two */
     PQS_OUTPUT_THRESHOLDS = 6,  /* how many of the table_size thresholds t have v >= t */
@@ -357,10 +357,14 @@ typedef struct {
     pqs_narrow narrow;    /* NARROW */
     int32_t multiplier_from_data; /* NARROW: data replaces narrow.multiplier */
     int32_t shift_part;   /* NARROW: enum pqs_shift_part, of shift_data */
-    pqs_values data;      /* ADD, MERGE, NARROW; FLOAT_SCALE with clamp_before: zero point */
+    pqs_values data;      /* ADD, MERGE, NARROW; FLOAT_SCALE with a BEFORE: zero point */
     pqs_values shift_data;
     pqs_floats scale;     /* FLOAT_SCALE */
+    pqs_floats second;    /* FLOAT_SCALE: (v * scale * second + addend) * last, each operation */
+    pqs_floats addend;    /*   rounded; what is absent is left out */
+    pqs_floats last;
     int32_t clamp_before; /* FLOAT_SCALE: clamp to [minimum - zp, maximum - zp] before rounding */
+    int32_t zero_point_before; /* FLOAT_SCALE: rint(y + zp) - zp, + in float32 */
     int64_t minimum;      /* CLAMP, FLOAT_SCALE */
     int64_t maximum;
     const int64_t *table; /* LOOKUP, THRESHOLDS: at [n * table_n_stride + i] */

@@ -33,7 +33,9 @@ static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
         to->table = from->narrow.rounding.table;
         if (from->narrow.divisor != 1 || from->narrow.rounding.stochastic) return 0;
         return lower_register(&from->narrow.range, to);
-    case PQS_OUTPUT_FLOAT_SCALE: to->clamp_before = from->clamp_before; return 1;
+    case PQS_OUTPUT_FLOAT_SCALE:
+        to->clamp_before = from->clamp_before;
+        return !(from->zero_point_before || from->second.at || from->addend.at || from->last.at);
     case PQS_OUTPUT_CLAMP:
         to->rule = PQS_OUTPUT_HOLD;
         to->minimum = from->minimum;

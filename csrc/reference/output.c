@@ -96,19 +96,34 @@ static int64_t narrow(const pqs_output_step *step, int64_t value, size_t chain,
     return fit(&constant->range, quotient, step, chain, at);
 }
 
-/* rint(F(F(v) * scale)), F = round to float32, ties to even; saturated to int32 */
+static float float_at(const pqs_floats *data, const output_value *at) {
+    return data->at[at->m * data->m_stride + at->n * data->n_stride];
+}
+
+/* rint(y), ties to even; saturated to int32 */
+static int64_t rint_to_int32(float y) {
+    y = rintf(y);
+    if (y >= 2147483648.0f) return INT32_MAX;
+    if (y < -2147483648.0f) return INT32_MIN;
+    return (int64_t)y;
+}
+
+/* rint(F(F(F(F(F(v) * scale) * second) + addend) * last)), F = round to float32, ties to even */
 static int64_t float_scale(const pqs_output_step *step, int64_t value, const output_value *at) {
-    const pqs_floats *scale = &step->scale;
-    float y = (float)value * scale->at[at->m * scale->m_stride + at->n * scale->n_stride];
+    float y = (float)value * float_at(&step->scale, at);
+    if (step->second.at) y *= float_at(&step->second, at);
+    if (step->addend.at) y += float_at(&step->addend, at);
+    if (step->last.at) y *= float_at(&step->last, at);
+    if (step->zero_point_before) {
+        const int64_t zero_point = data_at(&step->data, 0, at);
+        return pqs_wrap64((pqs_wide)rint_to_int32(y + (float)zero_point) - zero_point);
+    }
     if (step->clamp_before) {
         const int64_t zero_point = data_at(&step->data, 0, at);
         y = fmaxf(y, (float)((pqs_wide)step->minimum - zero_point));
         y = fminf(y, (float)((pqs_wide)step->maximum - zero_point));
     }
-    y = rintf(y);
-    if (y >= 2147483648.0f) return INT32_MAX;
-    if (y < -2147483648.0f) return INT32_MIN;
-    return (int64_t)y;
+    return rint_to_int32(y);
 }
 
 /* round(D(v) * scale), D = round to float64, ties to even; round: ties away; saturated to int32 */

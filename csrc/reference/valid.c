@@ -78,7 +78,10 @@ int pqs_output_step_is_valid(const pqs_output_step *step) {
                (step->data.at || !step->multiplier_from_data) &&
                between(step->shift_part, PQS_SHIFT_NONE, PQS_SHIFT_RIGHT) &&
                (step->shift_data.at || step->shift_part == PQS_SHIFT_NONE);
-    case PQS_OUTPUT_FLOAT_SCALE: return step->scale.at && (step->data.at || !step->clamp_before);
+    case PQS_OUTPUT_FLOAT_SCALE:
+        if (step->clamp_before && step->zero_point_before) return 0;
+        return step->scale.at &&
+               (step->data.at || !(step->clamp_before || step->zero_point_before));
     case PQS_OUTPUT_DOUBLE_SCALE: return step->double_scale.at != NULL;
     case PQS_OUTPUT_CLAMP: return step->minimum <= step->maximum;
     case PQS_OUTPUT_LOOKUP:

@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from pyqsim.datapath import Clamp
 from pyqsim.diagnostics.target_machine import TargetMachine
-from pyqsim.parameters import DoubleFactor, FixedPointFactor, FloatFactor, Multiplier, Parameters
+from pyqsim.parameters import (
+    DoubleFactor,
+    FixedPointFactor,
+    FloatChain,
+    FloatFactor,
+    Multiplier,
+    Parameters,
+)
 
 __all__ = ["scheme_causes"]
 
@@ -44,6 +51,7 @@ def scheme_causes(
 
 def _factors(parameters: Parameters, shape: tuple[int, ...]) -> Any:
     """The real factors that parameters stand for, as exact fractions."""
+    assert not isinstance(parameters, FloatChain)  # encode makes none
     if isinstance(parameters, (FloatFactor, DoubleFactor)):
         found = np.vectorize(Fraction, otypes=[object])(parameters.scale.astype(np.float64))
     elif isinstance(parameters, (Multiplier, FixedPointFactor)):

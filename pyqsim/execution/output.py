@@ -27,6 +27,7 @@ from pyqsim.datapath import (
     Narrow,
     OutputStep,
     Requantize,
+    Scheme,
     Stage,
     Thresholds,
 )
@@ -37,6 +38,7 @@ from pyqsim.modes import WRAP, OverflowRule
 from pyqsim.parameters import (
     DoubleFactor,
     FixedPointFactor,
+    FloatChain,
     FloatFactor,
     Multiplier,
     Parameters,
@@ -157,9 +159,9 @@ class OutputPipeline:
             self._double_scale(index, parameters)
             return
         if stages is None:
-            self._float_scale(index, parameters, before=getattr(scheme, "clamp", "") == "before")
+            self._float_scale(index, scheme, parameters)
             return
-        if isinstance(parameters, (FloatFactor, DoubleFactor)):
+        if isinstance(parameters, (FloatFactor, FloatChain, DoubleFactor)):
             raise DatapathError(
                 f"requantize={parameters!r}, allowed: what {type(scheme).__name__}.encode makes"
             )
@@ -211,26 +213,45 @@ class OutputPipeline:
         ]
         self._narrow(completed, where)
 
-    def _float_scale(self, index: int, parameters: Parameters | None, *, before: bool) -> None:
-        if not isinstance(parameters, FloatFactor):
+    def _float_scale(self, index: int, scheme: Scheme, parameters: Parameters) -> None:
+        if isinstance(parameters, FloatFactor):
+            numbers = {"scale": parameters.scale}
+        elif isinstance(parameters, FloatChain):
+            numbers = {
+                "scale": parameters.first,
+                "second": parameters.second,
+                "addend": parameters.addend,
+                "last": parameters.last,
+            }
+        else:
             raise DatapathError(
-                f"requantize={parameters!r}, allowed: what FloatScale.encode makes (a FloatFactor)"
+                f"requantize={parameters!r}, allowed: what FloatScale.encode makes (a FloatFactor),"
+                " or a FloatChain"
             )
-        try:
-            scale = np.broadcast_to(np.ascontiguousarray(parameters.scale), self._shape)
-        except ValueError:
-            raise ShapeError(
-                f"requantize.scale: shape={parameters.scale.shape}, allowed: what broadcasts to "
-                f"{self._shape}"
-            ) from None
-        op = OutputOp("float_scale", index, scale=scale)
-        if before:
+        floats = {name: self._floats(name, array) for name, array in numbers.items()}
+        op = OutputOp("float_scale", index, **floats)  # type: ignore[arg-type]
+        reach = Interval(-(2**31), 2**31 - 1)
+        if getattr(scheme, "clamp", "") == "before":
             zero_point, clamp = self._following_clamp(index)
             op = replace(
                 op, clamp_before=True, data=zero_point, minimum=clamp.min, maximum=clamp.max
             )
+        elif getattr(scheme, "zero_point", "") == "before":
+            zero_point = self._following_zero_point(index)
+            op = replace(op, zero_point_before=True, data=zero_point)
+            reach = bounds.require(
+                bounds.subtract(reach, interval_of(zero_point)), f"output step {index} (Requantize)"
+            )
         self.ops.append(op)
-        self._each(lambda _: Interval(-(2**31), 2**31 - 1))
+        self._each(lambda _: reach)
+
+    def _floats(self, name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        try:
+            return np.broadcast_to(np.ascontiguousarray(array), self._shape)
+        except ValueError:
+            raise ShapeError(
+                f"requantize.{name}: shape={array.shape}, allowed: what broadcasts to {self._shape}"
+            ) from None
 
     def _double_scale(self, index: int, parameters: Parameters) -> None:
         if not isinstance(parameters, DoubleFactor):
@@ -238,28 +259,27 @@ class OutputPipeline:
                 f"requantize={parameters!r}, allowed: what DoubleScale.encode makes "
                 "(a DoubleFactor)"
             )
-        try:
-            scale = np.broadcast_to(np.ascontiguousarray(parameters.scale), self._shape)
-        except ValueError:
-            raise ShapeError(
-                f"requantize.scale: shape={parameters.scale.shape}, allowed: what broadcasts to "
-                f"{self._shape}"
-            ) from None
+        scale = self._floats("scale", parameters.scale)
         self.ops.append(OutputOp("double_scale", index, double_scale=scale))
         self._each(lambda _: Interval(-(2**31), 2**31 - 1))
+
+    def _following_zero_point(self, index: int) -> Ints:
+        """The zero point that the next step adds; 0 where it adds none."""
+        following = self._steps[index + 1 : index + 2]
+        added = bool(following) and isinstance(following[0], AddZeroPoint)
+        given = self._data.out_zero_point if added else None
+        return broadcast("out_zero_point", 0 if given is None else given, self._shape)
 
     def _following_clamp(self, index: int) -> tuple[Ints, Clamp]:
         """The zero point and clamp that XNNPACK's float clamp anticipates."""
         following = list(self._steps[index + 1 : index + 3])
-        zero_point: npt.ArrayLike = 0
         if following and isinstance(following[0], AddZeroPoint):
-            zero_point = 0 if self._data.out_zero_point is None else self._data.out_zero_point
             following.pop(0)
         if not following or not isinstance(following[0], Clamp):
             raise DatapathError(
                 "FloatScale(clamp='before'): allowed: before a Clamp, or AddZeroPoint and Clamp"
             )
-        return broadcast("out_zero_point", zero_point, self._shape), following[0]
+        return self._following_zero_point(index), following[0]
 
     def _lookup(self, index: int, step: Lookup, where: str) -> None:
         table = np.ascontiguousarray(step.table.values)

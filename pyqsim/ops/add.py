@@ -48,8 +48,8 @@ def add(
     scheme : DoubleRounding or SingleRounding, optional
         Default: ``DoubleRounding()``, as the reference kernels.
     operand_scheme : DoubleRounding or SingleRounding, optional
-        Default: `scheme`. LiteRT's optimized x86 kernels for 8 bits: ``SingleRounding()``, while
-        the sum is scaled by ``DoubleRounding()``.
+        Default: `scheme`. LiteRT's optimized x86 kernels for int8 and int16: ``SingleRounding()``,
+        while the sum is scaled by ``DoubleRounding()``.
     left_shift : int
         20 for 8-bit operands, 15 for 16-bit ones.
 

@@ -9,6 +9,7 @@ from pyqsim.datapath import Stage
 from pyqsim.parameters import (
     DoubleFactor,
     FixedPointFactor,
+    FloatChain,
     FloatFactor,
     Multiplier,
     PowerOfTwoFactor,
@@ -40,6 +41,7 @@ from pyqsim.requantize.names import (
     RISCV_ROUNDINGS,
 )
 from pyqsim.requantize.nvdla import NvdlaOutput, NvdlaSdp, NvdlaTruncate, nvdla_operand
+from pyqsim.requantize.onednn import onednn_chain
 from pyqsim.requantize.registry import registered
 from pyqsim.requantize.shifters import GEMMINI_ROUNDING_RIGHT_SHIFT, VTA_OUTPUT, VtaShift
 from pyqsim.requantize.tosa import TosaScale16, TosaScale32
@@ -64,6 +66,7 @@ __all__ = [
     "FbgemmFixedPoint",
     "FixedPoint",
     "FixedPointFactor",
+    "FloatChain",
     "FloatFactor",
     "FloatScale",
     "Multiplier",
@@ -86,6 +89,7 @@ __all__ = [
     "effective_scale",
     "float32_product_scale",
     "nvdla_operand",
+    "onednn_chain",
     "onnxruntime_scale",
     "quantize_multiplier",
     "reciprocal_scale",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim.checks import check_choice
+from pyqsim.errors import DatapathError
 from pyqsim.parameters import DoubleFactor, FloatFactor
 from pyqsim.requantize.base import SchemeBase
 from pyqsim.requantize.encoding import real_scales
@@ -26,22 +27,40 @@ class FloatScale(SchemeBase):
         ``"after"``: zero point and clamp follow. ``"before"`` (XNNPACK): F(F(x) * scale) is
         clamped in float32 to ``[min - zero_point, max - zero_point]`` of the Clamp that must
         follow, then rounded. The rounded value saturates to int32 in any case.
+    zero_point : {"after", "before"}
+        ``"before"`` (oneDNN): the zero point that follows is added in float32 before rounding,
+        ``rint(F(F(F(x) * scale) + zero_point)) - zero_point``, so that `AddZeroPoint`, if it is
+        the next step, gives the rounded sum: an odd zero point sends ties to the other neighbour.
+        Not with ``clamp="before"``.
 
     Notes
     -----
-    Source: ONNX Runtime MLAS, FBGEMM, XNNPACK requantization.h, Gemmini.
+    Source: ONNX Runtime MLAS, FBGEMM, XNNPACK requantization.h, Gemmini; oneDNN, observed in
+    PyTorch (verified).
+
+    Its parameters are a `FloatFactor`, or a `FloatChain` where a machine multiplies more than once
+    (`onednn_chain`).
 
     Examples
     --------
     >>> scheme = FloatScale()
     >>> scheme.apply([1, 3, 5, -1], scheme.encode(0.5)).tolist()
     [0, 2, 2, 0]
+    >>> scheme = FloatScale(zero_point="before")
+    >>> scheme.apply([1, 3, 5, -1], scheme.encode(0.5), zero_point=1).tolist()
+    [2, 2, 4, 0]
     """
 
     clamp: Literal["after", "before"] = "after"
+    zero_point: Literal["after", "before"] = "after"
 
     def __post_init__(self) -> None:
-        check_choice("FloatScale", "clamp", self.clamp, ("after", "before"))
+        for name in ("clamp", "zero_point"):
+            check_choice("FloatScale", name, getattr(self, name), ("after", "before"))
+        if self.clamp == self.zero_point == "before":
+            raise DatapathError(
+                "FloatScale: clamp='before' with zero_point='before', allowed: one of them"
+            )
 
     @property
     def stages(self) -> None:

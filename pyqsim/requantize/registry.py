@@ -34,6 +34,7 @@ def _schemes() -> dict[str, SchemeBase]:
         "cmsis-nn-mve-single-predicated": MveSingleRounding("half_up"),
         "float32": FloatScale(),
         "xnnpack-fp32": FloatScale("before"),
+        "onednn": FloatScale(zero_point="before"),
         "xnnpack-rndnu": Rndnu(),
         "fbgemm-fixed-point": FbgemmFixedPoint(),
         "tosa-scale32-double": TosaScale32(double_round=True),

@@ -7,7 +7,8 @@ Every rewriting keeps all results for operands inside the stated ranges and K up
    sum; ``WRAP b`` after ``WRAP c`` is ``WRAP b`` where ``c >= b``.
 3. A bias loaded into a register that wraps (or is exact) is added after the sum.
 4. Zero points folded and corrected at the width of a wrapping sum, or exactly, are subtracted.
-5. Numbers that one of the two machines does not have (bias, output zero point) are 0.
+5. Numbers that one of the two machines does not have (bias, output zero point) are 0, and then
+   it does not matter on which side of the rounding they are added.
 6. A clamp to integers in float32 before rounding is the same clamp after it: rounding is monotone
    and leaves integers as they are.
 7. Where nothing is shifted out, any rounding is FLOOR.
@@ -114,6 +115,7 @@ def canonical(
         output = [step for step in output if not isinstance(step, AddBias)]
     if not zero_point:
         output = [step for step in output if not isinstance(step, AddZeroPoint)]
+        output = list(map(_zero_point_after_rounding, output))
     if not datapath.reduce and shifts is not None:
         output = list(map(_as_shift, output))
         if shifts.high <= 0:
@@ -352,6 +354,12 @@ _ONE_SCHEME: dict[Scheme, Scheme] = {
     TosaScale32(double_round=False): SingleRounding(),
     EthosU("natural"): SingleRounding(),
 }
+
+
+def _zero_point_after_rounding(step: OutputStep) -> OutputStep:
+    """Rule 5, of a zero point that is 0."""
+    before = Requantize(FloatScale(zero_point="before"))
+    return Requantize(FloatScale()) if step == before else step
 
 
 def _one_scheme(step: OutputStep) -> OutputStep:

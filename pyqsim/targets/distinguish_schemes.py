@@ -48,6 +48,7 @@ def _numbers() -> tuple[SchemeNumbers, ...]:
         *(SchemeNumbers(scale=factor) for factor in _FACTORS),
         *(SchemeNumbers(amount=amount) for amount in _AMOUNTS),
         *(SchemeNumbers(parameters=one) for one in _OFFSETS),
+        SchemeNumbers(scale=0.5, zero_point=1),
     )
 
 
@@ -126,7 +127,8 @@ def distinguish_schemes(candidates: Mapping[str, AnyScheme] | Sequence[str]) -> 
     Returns
     -------
     Distinction
-        A witness is an accumulator and one of scale, amount or parameters: see `SchemeNumbers`.
+        A witness is an accumulator and one of scale, amount or parameters, perhaps with a zero
+        point of the result: see `SchemeNumbers`.
         Results are clamped to int32. Pairs without witness are proven equal for every accumulator
         that both can take (`one_rounding`), or equal on all that was tried; the proof says which,
         and over what.
@@ -163,7 +165,7 @@ def _answer(scheme: AnyScheme, numbers: SchemeNumbers) -> _Answer | None:
         return None
     for part in _parts(scheme.input_bits):
         try:
-            found = scheme.apply(_accumulators()[part], parameters, clamp=_INT32)
+            found = _codes(scheme, _accumulators()[part], parameters, numbers)
         except PyqsimError:  # 64 bits times a large factor may leave int64
             continue
         answer.values[part], answer.known[part] = found, True
@@ -176,10 +178,18 @@ def _witness(at: int, index: int, candidates: Mapping[str, AnyScheme]) -> Witnes
     for name, scheme in candidates.items():
         try:
             parameters = numbers.parameters_of(scheme)
-            outputs[name] = int(scheme.apply([acc], parameters, clamp=_INT32)[0])
+            outputs[name] = int(_codes(scheme, np.array([acc]), parameters, numbers)[0])
         except PyqsimError:
             outputs[name] = None
-    return Witness({"acc": acc, **numbers.given}, outputs)
+    zero_point = {"zero_point": numbers.zero_point} if numbers.zero_point else {}
+    return Witness({"acc": acc, **numbers.given, **zero_point}, outputs)
+
+
+def _codes(
+    scheme: AnyScheme, acc: Ints, parameters: object, numbers: SchemeNumbers
+) -> npt.NDArray[np.integer]:
+    zero_point = numbers.zero_point or None
+    return scheme.apply(acc, parameters, zero_point=zero_point, clamp=_INT32)
 
 
 def _settled(search: _Search, candidates: Mapping[str, AnyScheme]) -> Pair:
@@ -202,6 +212,8 @@ def _equal_forms(first: AnyScheme, second: AnyScheme, numbers: SchemeNumbers, bi
 
 def _described(common: Sequence[SchemeNumbers]) -> Iterator[str]:
     """The numbers of a domain, in words."""
+    moved = [one for one in common if one.zero_point]
+    common = [one for one in common if not one.zero_point]
     factors = [float(np.asarray(one.scale)) for one in common if one.scale is not None]
     powers = [int(np.log2(factor)) for factor in factors if np.frexp(factor)[0] == 0.5]
     if powers:
@@ -213,3 +225,4 @@ def _described(common: Sequence[SchemeNumbers]) -> Iterator[str]:
     if amounts:
         yield f"amounts {min(amounts)}..{max(amounts)}"
     yield from (repr(one.parameters) for one in common if one.parameters is not None)
+    yield from (f"factor {one.scale} with a zero point of {one.zero_point}" for one in moved)

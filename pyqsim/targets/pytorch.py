@@ -17,6 +17,12 @@ _PITFALLS = (
     "by the reciprocal of the scale. Neither is this, nor ONNX QuantizeLinear",
 )
 
+_ONEDNN = FloatScale(zero_point="before")
+_CHAIN = (
+    "To the bit with requantize=onednn_chain(...), which multiplies by one scale after the other "
+    "and takes the bias as a real number; one factor for all of them differs in rare ties"
+)
+
 _FBGEMM = Target(
     name="torch-fbgemm",
     family="pytorch",
@@ -45,17 +51,20 @@ TARGETS = (
         )
         for engine, pitfalls in (
             ("x86", (*_PITFALLS, "Convolutions are oneDNN's on a CPU with VNNI: see torch-onednn")),
-            (
-                "onednn",
-                (
-                    *_PITFALLS,
-                    "The output's zero point is added before rounding: an odd one moves ties. This "
-                    "target adds it after; it was compared at even zero points",
-                    "One scale after the other is multiplied in float32; compared at powers of two",
-                ),
-            ),
             ("qnnpack", _PITFALLS),
         )
+    ),
+    replace(
+        _FBGEMM,
+        name="torch-onednn",
+        group="",
+        title="quantized::linear and conv, engine onednn; convolutions of x86 with VNNI",
+        datapath=layer(_ONEDNN, CODES_U8),
+        zero_points="products without zero points, corrections exact in int32; the output's is "
+        "added in float32 before rounding",
+        source="pytorch 2.13.0, observed with data beside ties",
+        notes=_CHAIN,
+        pitfalls=(*_PITFALLS, "An odd output zero point moves ties"),
     ),
     *(
         replace(
@@ -66,18 +75,26 @@ TARGETS = (
             datapath=Datapath(
                 product=Multiply("fold"),
                 reduce=(Accumulate(16, SATURATE, group=2), Accumulate(32)),
-                output=(CorrectZeroPoints(32), *quantized(FloatScale(), CODES_U8)),
+                output=(CorrectZeroPoints(32), *quantized(scheme, CODES_U8)),
             ),
             zero_points="raw codes are multiplied; corrections from the sums of a and b follow",
+            notes=notes,
             source="pytorch 2.13.0 under qemu-x86_64 -cpu Haswell",
             confidence="documented",
             pitfalls=(*_PITFALLS, *pitfalls),
         )
-        for engine, pitfalls in (
-            ("fbgemm", ("Depthwise kernels saturate too, in pairs along kh, kw",)),
-            ("x86", ("What fbgemm does; qnnpack stays exact",)),
+        for engine, scheme, notes, pitfalls in (
+            (
+                "fbgemm",
+                FloatScale(),
+                "",
+                ("Depthwise kernels saturate too, in pairs along kh, kw",),
+            ),
+            ("x86", FloatScale(), "", ("What fbgemm does; qnnpack stays exact",)),
             (
                 "onednn",
+                _ONEDNN,
+                _CHAIN,
                 (
                     "Convolutions fill the channels of every tap to a multiple of 4 with zeros: "
                     "order=('kh', 'kw', ('c', 4), 'c'); with one channel a group nothing saturates",

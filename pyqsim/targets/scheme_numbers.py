@@ -47,11 +47,14 @@ class SchemeNumbers:
         An instruction's shift amount, for schemes that read one (`VtaShift.amount`).
     parameters : Parameters, optional
         The registers themselves; schemes that have others refuse them.
+    zero_point : int
+        Of the results, beside any of them.
     """
 
     scale: npt.ArrayLike | None = None
     amount: npt.ArrayLike | None = None
     parameters: Parameters | None = None
+    zero_point: int = 0
 
     def __post_init__(self) -> None:
         if len(self.given) != 1:

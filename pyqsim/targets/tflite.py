@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pyqsim.datapath import Accumulate, AddBias, AddZeroPoint, Clamp, Datapath, Requantize
+from pyqsim.datapath import (
+    Accumulate,
+    AddBias,
+    AddZeroPoint,
+    Clamp,
+    Datapath,
+    Requantize,
+    Scheme,
+)
 from pyqsim.requantize import DoubleRounding, DoubleScale, ReducedMultiplier, SingleRounding
 from pyqsim.targets.common import CODES_S8, S8, S16, layer
 from pyqsim.targets.target import Target
@@ -38,6 +46,26 @@ _CONV = Target(
     ),
 )
 
+
+def _wide(bits: int, scheme: Scheme) -> Datapath:
+    """Sums and bias of so many bits, 16-bit codes."""
+    steps = (AddBias(bits), Requantize(scheme), AddZeroPoint(), Clamp(-32768, 32767))
+    return Datapath(reduce=(Accumulate(bits),), output=steps)
+
+
+_16X8 = replace(
+    _CONV,
+    name="tflite-16x8",
+    group="",
+    title="int16 activations, int8 weights, int64 bias: a 16-bit multiplier",
+    datapath=_wide(64, ReducedMultiplier()),
+    a=S16,
+    zero_points="none: 0 by convention",
+    source="tensorflow/tflite-micro@90b983c, MultiplyByQuantizedMultiplier for int64",
+    notes="TFLite Micro; LiteRT's conv and depthwise, reference and optimized alike",
+    pitfalls=("Sums of 2**47 and more are outside the arithmetic's domain",),
+)
+
 TARGETS = (
     _CONV,
     replace(
@@ -63,43 +91,59 @@ TARGETS = (
         datapath=layer(DoubleRounding(final="half_up"), CODES_S8),
         scale_rule="float32 product",
         source="LiteRT 2.3.0 kernel_util.cc GetQuantizedConvolutionMultiplier, observed",
-        notes="tflite-optimized-x86 with another multiplier, where it differs in its last bits",
+        notes="tflite-optimized-x86 with another multiplier, where it differs in its last bits; "
+        "also for uint8 and weight zero points. With one scale a channel: tflite-optimized-x86",
         pitfalls=(_THREE, "TFLite Micro's fully connected multiplies the scales in float64"),
     ),
     replace(
         _CONV,
         name="tflite-reference-fc",
         group="",
-        title="reference fully connected, int8, one scale: a float64 factor",
+        title="reference fully connected, int8: a float64 factor",
         datapath=layer(DoubleScale(), CODES_S8),
         source="google-ai-edge/LiteRT@13eade6 reference/integer_ops/fully_connected.h, overload "
         "that takes scales",
-        notes=f"{_ORDER_FREE}; no multiplier is made, ties go away from zero",
+        notes=f"{_ORDER_FREE}; no multiplier is made, ties go away from zero. One scale a channel, "
+        "uint8 and weight zero points alike",
         pitfalls=(
             _THREE,
             "TFLite Micro's fully connected rounds twice",
             "A scaled sum beyond int32 is undefined in C",
         ),
     ),
+    _16X8,
     replace(
-        _CONV,
-        name="tflite-16x8",
+        _16X8,
+        name="tflite-16x8-fc",
         group="",
-        title="TFLite Micro, int16 activations and int8 weights, conv: a 16-bit multiplier",
-        datapath=Datapath(
-            reduce=(Accumulate(64),),
-            output=(
-                AddBias(64),
-                Requantize(ReducedMultiplier()),
-                AddZeroPoint(),
-                Clamp(-32768, 32767),
-            ),
+        title="LiteRT, int16 activations and int8 weights, fully connected: a float64 factor",
+        datapath=_wide(64, DoubleScale()),
+        source="LiteRT 2.3.0, observed",
+        notes="Reference kernels with any bias; optimized ones with an int64 bias",
+        pitfalls=(
+            "TFLite Micro's fully connected has the 16-bit multiplier of tflite-16x8",
+            "A scaled sum beyond int32 is undefined in C",
         ),
-        a=S16,
-        zero_points="none: 0 by convention",
-        source="tensorflow/tflite-micro@90b983c, MultiplyByQuantizedMultiplier for int64",
-        notes="The bias is int64",
-        pitfalls=("Sums of 2**47 and more are outside the arithmetic's domain",),
+    ),
+    replace(
+        _16X8,
+        name="tflite-16x8-bias32",
+        group="",
+        title="int16 activations, int8 weights, int32 bias: two roundings of a 32-bit sum",
+        datapath=_wide(32, DoubleRounding()),
+        source="LiteRT 2.3.0 conv.cc, TFLite Micro conv.cc and fully_connected.cc, observed",
+        notes="LiteRT's reference conv; TFLite Micro's conv and fully connected",
+        pitfalls=("The type of the bias decides the arithmetic: with int64 it is tflite-16x8",),
+    ),
+    replace(
+        _16X8,
+        name="tflite-16x8-bias32-optimized-x86",
+        group="",
+        title="optimized kernels on x86, int16 by int8, int32 bias: ties up twice",
+        datapath=_wide(32, DoubleRounding(final="half_up")),
+        source="LiteRT 2.3.0, observed",
+        notes="Conv, and fully connected, which with one scale multiplies scales in float32 first",
+        pitfalls=("With an int64 bias the optimized conv is tflite-16x8, and does not tie up",),
     ),
     replace(
         _CONV,

@@ -9,12 +9,14 @@ import pyqsim as qs
 from pyqsim import errors as e
 from pyqsim.requantize import (
     DoubleRounding,
+    FloatChain,
     FloatFactor,
     FloatScale,
     Multiplier,
     PowerOfTwoFactor,
     ShiftOnly,
     SingleRounding,
+    onednn_chain,
 )
 
 SINGLE = qs.Requantize(SingleRounding())
@@ -76,6 +78,20 @@ PARAMETERS: list[Refusal] = [
     row(e.DatapathError, "shift=65, allowed: -64..64", PowerOfTwoFactor, 65),
     row(e.DatapathError, "final='half_even', allowed: 'half_away'", DoubleRounding, "half_even"),
     row(e.DatapathError, "clamp='never', allowed: 'after'", FloatScale, "never"),
+    row(e.DatapathError, "zero_point='never'", FloatScale, "after", "never"),
+    row(e.DatapathError, "allowed: one of them", FloatScale, "before", "before"),
+    row(e.DatapathError, "FloatChain: second=0.0", FloatChain, 1.0, 0.0),
+    row(e.DatapathError, "FloatChain: addend=inf", FloatChain, 1.0, 1.0, np.inf),
+    row(e.DatapathError, "FloatChain: last=0.1", FloatChain, 1.0, 1.0, 0.0, 0.1),
+    row(
+        e.ShapeError,
+        r"requantize.addend: shape=\(2,\)",
+        output,
+        qs.Requantize(FloatScale()),
+        requantize=FloatChain(1.0, 1.0, [1.0, 2.0]),
+    ),
+    row(e.QuantizationError, "onednn_chain.encode: real_scale=0.0", onednn_chain, 1.0, [0.0], 1.0),
+    row(e.DatapathError, "operator='pool'", onednn_chain, 1.0, 1.0, 1.0, operator="pool"),
     row(e.DatapathError, "bits=65, allowed: 2..64", ShiftOnly, result_bits=65),
     *[
         row(e.PyqsimError, "real_scale.*allowed", scheme.encode, scale)

@@ -21,12 +21,14 @@ from exhaustive.definitions import (
 import pyqsim as qs
 from pyqsim.requantize import (
     DoubleRounding,
+    FloatChain,
     FloatFactor,
     FloatScale,
     Multiplier,
     PowerOfTwoFactor,
     ShiftOnly,
     SingleRounding,
+    onednn_chain,
 )
 
 MULTIPLIERS = (2**30, 2**30 + 1, 2**30 + 12345, 1518500250, 2**31 - 2, 2**31 - 1, 0)
@@ -175,6 +177,72 @@ def test_float_scale_clamped_before(scale: float, zero_point: int, low: int, hig
     expected = [round(min(max(p, bounds[0]), bounds[1])) + zero_point for p in products]
     observed = FloatScale("before").apply(x, factor, zero_point=zero_point, clamp=(low, high))
     same(np.array(x, dtype=object), observed, np.array(expected), f"{scale} {zero_point}")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("zero_point", [0, 1, -3, 255, 2**31 - 1])
+def test_float_scale_after_the_zero_point(scale: float, zero_point: int) -> None:
+    """oneDNN: the zero point is added in float32, then rint."""
+    factor = FloatScale().encode(scale)
+    exact = Fraction(float(factor.scale))
+    x = float_accumulators()
+    products = [to_float32(to_float32(Fraction(v)) * exact) for v in x]
+    moved = [round(to_float32(p + to_float32(Fraction(zero_point)))) for p in products]
+    expected = np.clip(np.array(moved, dtype=object), *INT32)
+    observed = FloatScale(zero_point="before").apply(x, factor, zero_point=zero_point)
+    same(np.array(x, dtype=object), observed, expected, f"{scale} {zero_point}")
+
+
+def test_zero_points_of_int64() -> None:
+    """What rounding leaves minus the zero point must fit int64; int32 codes cannot hold it."""
+    scheme, factor = FloatScale(zero_point="before"), FloatFactor(1.0)
+    with pytest.raises(qs.errors.AccumulatorRangeError):
+        scheme.apply([1], factor, zero_point=-(2**63))
+
+
+@pytest.mark.parametrize("place", ["after", "before"])
+@pytest.mark.parametrize("scale", SCALES)
+def test_float_chain(scale: float, place: str) -> None:
+    """Four operations, each rounded to float32, on Fractions; per channel along the last axis."""
+    scheme = FloatScale(zero_point=place)
+    first = np.float32(scale)
+    second, last = np.array([0.7, 1, 3], np.float32), np.array([1, 1.1, 1 / 3], np.float32)
+    addend = np.array([0.1, -1e9, 3.5], np.float32)
+    x = float_accumulators()
+    observed = scheme.apply(
+        np.array(x)[:, None] + np.zeros(3, np.int64),
+        FloatChain(first, second, addend, last),
+        zero_point=5,
+        clamp=INT32,
+    )
+    for n in range(3):
+        expected = []
+        for v in x:
+            y = to_float32(to_float32(Fraction(v)) * Fraction(float(first)))
+            y = to_float32(y * Fraction(float(second[n])))
+            y = to_float32(y + Fraction(float(addend[n])))
+            y = to_float32(y * Fraction(float(last[n])))
+            if place == "before":
+                expected.append(min(max(round(to_float32(y + 5)), INT32[0]), INT32[1]))
+            else:
+                held = min(max(round(y), INT32[0]), INT32[1])
+                expected.append(min(held + 5, INT32[1]))
+        same(np.array(x, dtype=object), observed[:, n], np.array(expected), f"{scale} {n}")
+
+
+def test_onednn_scales_come_back() -> None:
+    """1 / (1 / s) in float32 is another number for one in seven or so."""
+    scales = np.random.Generator(np.random.PCG64(3)).uniform(0.001, 1, 1000).astype(np.float32)
+    one = np.float32(1)
+    twice = one / (one / scales)
+    assert 50 < (twice != scales).sum() < 500
+    linear = onednn_chain(scales[0], scales, scales[1], 0.1)
+    conv = onednn_chain(scales[0], scales, scales[1], operator="conv")
+    assert (linear.second == twice).all()
+    assert (conv.second == scales).all()
+    assert linear.first == twice[0] == conv.first
+    assert linear.last == one / scales[1]
+    assert (linear.addend, conv.addend) == (np.float32(0.1), 0)
 
 
 def test_float_clamp_before_at_the_ends_of_int64() -> None:

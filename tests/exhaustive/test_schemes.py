@@ -6,6 +6,7 @@ accumulator at which a result meets the end of a register.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from pyqsim.requantize import (
     EthosU,
     FixedPoint,
     FixedPointFactor,
+    FloatChain,
     FloatFactor,
     Multiplier,
     NvdlaOutput,
@@ -33,6 +35,7 @@ from pyqsim.testing.oracle.narrowing import narrowed
 from pyqsim.testing.oracle.schemes import (
     FORMULAS,
     Factors,
+    FloatNumbers,
     double_scale,
     float_scale,
     shift_only,
@@ -40,6 +43,7 @@ from pyqsim.testing.oracle.schemes import (
 
 SCHEMES = registered()
 Parameters = Any
+ZERO_POINT = -77  # of schemes that add it before rounding
 
 MULTIPLIERS = (2**30, 2**30 + 12345, 1518500250, 2**31 - 1)
 LEFT_RIGHT = ((0, -3), (1, -1), (2, 0), (3, -31), (1, 7), (2, -16))  # multiplier's index, shift
@@ -58,7 +62,8 @@ def parameters_of(scheme: Any) -> list[Parameters]:
     if isinstance(first, Multiplier):
         return [Multiplier(MULTIPLIERS[i], s) for i, s in LEFT_RIGHT]
     if isinstance(first, FloatFactor):
-        return [FloatFactor(np.float32(s)) for s in (0.5, 0.1, 37.25)]
+        chain = FloatChain(*map(np.float32, (0.3, 0.7, 1234.56, 1 / 3)))
+        return [*(FloatFactor(np.float32(s)) for s in (0.5, 0.1, 37.25)), chain]
     if isinstance(first, DoubleFactor):
         return [DoubleFactor(s) for s in (0.5, 0.1, 37.25)]
     if isinstance(first, PowerOfTwoFactor):
@@ -97,7 +102,9 @@ def corners(scheme: Any, p: Parameters) -> np.ndarray[Any, Any]:
     half = min(half, 2**47)
     powers = [2**e for e in range(48)]
     factor = (
-        float(np.asarray(p.scale))
+        float(p.first * p.second * p.last)
+        if isinstance(p, FloatChain)
+        else float(np.asarray(p.scale))
         if hasattr(p, "scale")
         else float(np.ldexp(float(getattr(p, "multiplier", 1)), int(p.shift)))
     )
@@ -117,9 +124,16 @@ def corners(scheme: Any, p: Parameters) -> np.ndarray[Any, Any]:
 def witness(scheme: Any, x: int, p: Parameters) -> int:
     """The oracle's answer."""
     name = type(scheme).__name__
-    if isinstance(p, FloatFactor):
+    if isinstance(p, (FloatFactor, FloatChain)):
+        scale = p.first if isinstance(p, FloatChain) else p.scale
+        given = {
+            name: Fraction(float(getattr(p, name)))
+            for name in ("second", "addend", "last")
+            if hasattr(p, name)
+        }
         limits = (-128, 127) if scheme.clamp == "before" else None
-        return float_scale(x, float(p.scale), limits)
+        moved = ZERO_POINT if scheme.zero_point == "before" else 0
+        return float_scale(x, float(scale), limits, FloatNumbers(**given), moved) + moved
     if isinstance(p, DoubleFactor):
         return double_scale(x, float(p.scale))
     factors = Factors(
@@ -141,8 +155,12 @@ def witness(scheme: Any, x: int, p: Parameters) -> int:
 
 
 def check(scheme: Any, x: np.ndarray[Any, Any], p: Parameters) -> None:
-    before = getattr(scheme, "clamp", None) == "before"
-    observed = scheme.apply(x, p, clamp=(-128, 127)) if before else scheme.apply(x, p)
+    options: dict[str, Any] = {}
+    if getattr(scheme, "clamp", None) == "before":
+        options["clamp"] = (-128, 127)
+    if getattr(scheme, "zero_point", None) == "before":
+        options["zero_point"] = ZERO_POINT
+    observed = scheme.apply(x, p, **options)
     for value, found in zip(x.tolist(), observed.tolist(), strict=True):
         expected = witness(scheme, value, p)
         if found != expected:
@@ -182,6 +200,8 @@ def test_float_schemes_are_numpys(scale: float) -> None:
     clamped = SCHEMES["xnnpack-fp32"].apply(x, p, zero_point=3, clamp=(-128, 127))
     expected = np.rint(np.clip(single, -131, 124)).astype(np.int64) + 3
     assert np.array_equal(clamped, expected)
+    first = SCHEMES["onednn"].apply(x, p, zero_point=37)
+    assert np.array_equal(first, np.rint(single + np.float32(37)).astype(np.int64))
     product = x.astype(np.float64) * scale
     away = np.sign(product) * np.floor(np.abs(product) + 0.5)
     observed = SCHEMES["litert-reference-fc"].apply(x, SCHEMES["litert-reference-fc"].encode(scale))

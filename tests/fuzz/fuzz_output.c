@@ -62,7 +62,12 @@ static void pick_step(bytes *in, pqs_output_step *step, step_data *data, size_t 
     step->shift_data = (pqs_values){data->numbers[1], m * n, n, 1};
     step->scale = (pqs_floats){data->scales, n, 1};
     step->double_scale = (pqs_doubles){data->double_scales, n, 1};
-    step->clamp_before = next_byte(in) % 2;
+    const uint8_t places = next_byte(in);
+    step->clamp_before = places % 2;
+    step->zero_point_before = places / 2 % 2 && (!step->clamp_before || absent);
+    if (places / 4 % 2) step->second = step->scale;
+    if (places / 8 % 2) step->addend = step->scale;
+    if (places / 16 % 2) step->last = step->scale;
     step->minimum = pick_integer(in), step->maximum = pick_integer(in);
     step->guard_bits = (int32_t)pick(in, 0, is_garbage(in) ? 40 : 32);
     pick_table(in, step, data, n);

@@ -286,6 +286,7 @@ def _scheme(draw: Draw) -> Any:
         qs.requantize.SingleRounding(),
         qs.requantize.FloatScale(),
         qs.requantize.FloatScale("before"),
+        qs.requantize.FloatScale(zero_point="before"),
         qs.requantize.ShiftOnly(draw.pick(*ROUNDINGS), draw.pick(8, 16, 32, 40)),
     )
 
@@ -313,11 +314,21 @@ def _data(draw: Draw, datapath: qs.Datapath, shape: tuple[int, ...]) -> dict[str
     return data
 
 
+def _float_chain(draw: Draw, factor: qs.requantize.FloatFactor) -> qs.requantize.FloatChain:
+    """The factor in two, a number between them, a last factor near 1."""
+    second = np.float32(2.0 ** draw.integers(-3, 4, ()) * 0.7)
+    addend = draw.rng.normal(0, 50, factor.scale.shape).astype(np.float32)
+    last = draw.rng.uniform(0.5, 2, ()).astype(np.float32)
+    return qs.requantize.FloatChain(factor.scale, second, addend, last)
+
+
 def _parameters(draw: Draw, scheme: Any, shape: tuple[int, ...]) -> Any:
     if isinstance(scheme, qs.requantize.ShiftOnly):
         return qs.requantize.PowerOfTwoFactor(draw.integers(-12, 6, shape))
     if isinstance(scheme, qs.requantize.FloatScale):
         scale = np.ldexp(draw.rng.uniform(1, 2, shape), draw.integers(-20, 8, shape))
-        return scheme.encode(scale)
+        return (
+            _float_chain(draw, scheme.encode(scale)) if draw.chance(0.3) else scheme.encode(scale)
+        )
     multiplier = draw.integers(2**30, 2**31 - 1, shape)
     return qs.requantize.Multiplier(multiplier, draw.integers(-31, 30, shape))

@@ -24,7 +24,7 @@ class Peer:
 
     Parameters
     ----------
-    x, weight, y : dtype
+    x, weight, y, bias : dtype
     bias_limit : int
         Largest magnitude of a bias that the runtime holds exactly.
     weight_zero_points : bool
@@ -36,6 +36,7 @@ class Peer:
     x: type = np.int8
     weight: type = np.int8
     y: type = np.int8
+    bias: type = np.int32
     bias_limit: int = _INT32 - 2048
     weight_zero_points: bool = False
     scaled_limit: float = float("inf")
@@ -55,22 +56,34 @@ def fine_scales(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]
     return np.asarray(2.0 ** rng.uniform(-22, -1, count))
 
 
+def beside_ties(
+    rng: np.random.Generator, acc: npt.NDArray[np.int64], peer: Peer, y_zero_point: int
+) -> npt.NDArray[np.float64]:
+    """Factors, up to 100, that scale each accumulator to half a step beside a code."""
+    info = np.iinfo(peer.y)
+    half = np.abs(rng.integers(info.min, info.max, acc.shape) - y_zero_point + 0.5)
+    return np.minimum(half / np.maximum(np.abs(acc), 1), 100.0)
+
+
 def edge_biases(
     rng: np.random.Generator, real: npt.NDArray[np.float64], peer: Peer, y_zero_point: int
 ) -> npt.NDArray[np.int64]:
-    """A bias a channel: near 0, a tie, a rail of the result, a power of two or int32's ends."""
+    """A bias a channel: near 0, a tie, a rail of the result, a power of two or the type's ends."""
     info = np.iinfo(peer.y)
     code = rng.integers(info.min, info.max + 1, real.shape)
     half = (code - y_zero_point + 0.5) / real
     rail = (rng.choice([info.min, info.max], real.shape) - y_zero_point) / real
-    power = rng.choice([-1, 1], real.shape) * 2.0 ** rng.integers(0, 31, real.shape)
+    power = rng.choice([-1, 1], real.shape) * 2.0 ** rng.integers(
+        0, int(peer.bias_limit).bit_length(), real.shape
+    )
     extreme = rng.choice([-1.0, 1.0], real.shape) * peer.bias_limit
     near_zero = rng.integers(-128, 129, real.shape).astype(float)
     kinds = np.stack([half, half, half, rail, rail, power, extreme, near_zero])
     pick = rng.integers(0, len(kinds), real.shape)
     bias = np.rint(np.take_along_axis(kinds, pick[np.newaxis], 0)[0])
     bias += rng.integers(-100, 101, real.shape)
-    limit = np.minimum(peer.bias_limit, peer.scaled_limit / real - 1024)
+    room = 8.0 * np.iinfo(peer.x).max  # the products' share of the accumulator
+    limit = np.minimum(peer.bias_limit, peer.scaled_limit / real - room)
     return np.trunc(np.clip(bias, -limit, limit)).astype(np.int64)
 
 
@@ -84,24 +97,36 @@ def probe(
 ) -> Layer:
     """256 x `channels` outputs whose accumulators are chosen.
 
-    Half of the layers have scales that make ties, the others scales of all bits, where the
-    arithmetic that multiplies the tensors' scales is seen too.
+    Of three layers one has scales that make ties, one scales of all bits, and one a scale for every
+    channel (or for the layer) that puts one accumulator beside a tie: there the arithmetic that
+    multiplies the tensors' scales is seen, and a last bit of any product.
     """
     x, x_zero, y_zero = _x_codes(rng, peer), *(_zero_point(rng, t) for t in (peer.x, peer.y))
     count = channels if per_channel else 1
-    ties = bool(rng.integers(0, 2))
-    factor = tie_scales(rng, count) if ties else fine_scales(rng, count)
-    x_scale, y_scale = np.float32((1, 1) if ties else 2.0 ** rng.uniform(-4, 4, 2))
+    style = str(rng.choice(["ties", "fine", "beside ties"]))
+    x_scale, y_scale = np.float32((1, 1) if style == "ties" else 2.0 ** rng.uniform(-4, 4, 2))
+    if style == "beside ties":
+        bias = rng.integers(-(2**14), 2**14, channels)
+        acc = rng.choice(x, count).astype(int) - x_zero + bias[:count]
+        factor = beside_ties(rng, acc, peer, y_zero)
+    else:
+        factor = tie_scales(rng, count) if style == "ties" else fine_scales(rng, count)
     weight_scale = np.asarray(factor * float(y_scale) / float(x_scale), np.float32)
-    real = weight_scale.astype(np.float64) * float(x_scale) / float(y_scale)
-    bias = edge_biases(rng, np.broadcast_to(real, channels), peer, y_zero).astype(np.int32)
+    if style == "beside ties":
+        steps = rng.integers(-2, 3, count, np.int32)
+        weight_scale = (weight_scale.view(np.int32) + steps).view(np.float32)
+    else:
+        real = weight_scale.astype(np.float64) * float(x_scale) / float(y_scale)
+        bias = edge_biases(rng, np.broadcast_to(real, channels), peer, y_zero)
     image = kind != "dense"
-    ones = np.ones((1, 1, 1, channels) if image else (1, channels), peer.weight)
+    w_zero = _weight_zero_point(rng, peer)
+    shape = (1, 1, 1, channels) if image else (1, channels)
+    ones = np.full(shape, w_zero + 1, peer.weight)
     return Layer(
         kind,
         Quantized(x.reshape((1, 16, 16, 1) if image else (256, 1)), x_scale, x_zero),
-        Quantized(ones, weight_scale if per_channel else weight_scale[0]),
-        bias,
+        Quantized(ones, weight_scale if per_channel else weight_scale[0], w_zero),
+        bias.astype(peer.bias),
         peer.result(float(y_scale), y_zero),
     )
 
@@ -128,7 +153,7 @@ def random_layer(
     x_scale = np.float32(2.0 ** rng.uniform(-8, 0))
     w_scale = (2.0 ** rng.uniform(-9, -1, n if per_channel else ())).astype(np.float32)
     x_zero, y_zero = (_zero_point(rng, dtype) for dtype in (peer.x, peer.y))
-    w_zero = _zero_point(rng, peer.weight) if peer.weight_zero_points else 0
+    w_zero = _weight_zero_point(rng, peer)
     k = int(np.prod(shapes[1][:-1]))
     spread = float(x_scale) * float(np.max(w_scale)) * 4000 * np.sqrt(k)
     y_scale = np.float32(spread / 64 * 2.0 ** (rng.uniform(-8, 8) if extreme else 0))
@@ -137,7 +162,7 @@ def random_layer(
         kind,
         Quantized(x, x_scale, x_zero),
         Quantized(w, w_scale, w_zero),
-        rng.integers(-limit, limit, n, endpoint=True).astype(np.int32) if bias else None,
+        rng.integers(-limit, limit, n, endpoint=True).astype(peer.bias) if bias else None,
         peer.result(float(y_scale), y_zero),
         activation=str(rng.choice(activations)),  # type: ignore[arg-type]
         padding=str(rng.choice(paddings)),  # type: ignore[arg-type]
@@ -153,6 +178,12 @@ def _zero_point(rng: np.random.Generator, dtype: type) -> int:
         return 0
     zero = int(rng.integers(info.min, info.max + 1))
     return zero | 1 if rng.random() < 0.5 else zero
+
+
+def _weight_zero_point(rng: np.random.Generator, peer: Peer) -> int:
+    """Any code but the largest, where weights may have one."""
+    largest = int(np.iinfo(peer.weight).max)
+    return min(_zero_point(rng, peer.weight), largest - 1) if peer.weight_zero_points else 0
 
 
 def _x_codes(rng: np.random.Generator, peer: Peer) -> npt.NDArray[np.integer]:

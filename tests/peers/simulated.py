@@ -18,20 +18,23 @@ __all__ = ["encoding", "run_layer", "run_sums", "tensor"]
 _LIMITS = {"relu": (0, None), "relu6": (0, 6), "relu_n1_to_1": (-1, 1)}
 
 
-def run_layer(layer: Layer, target: Any, *, order: Any = None) -> npt.NDArray[Any]:
+def run_layer(
+    layer: Layer, target: Any, *, order: Any = None, requantize: Any = None
+) -> npt.NDArray[Any]:
     """Codes that the target makes of the layer.
 
     The target's datapath is taken as it is, but for the clamp (the result's type and the fused
-    activation decide it) and, where given, the order of the K axis.
+    activation decide it) and, where given, the order of the K axis. `requantize`: parameters that
+    hold the bias, too.
     """
     scales = (layer.x.scale, layer.weight.scale, layer.y.scale)
     datapath = _clamped(target.datapath, _limits(layer))
     if order is not None:
         datapath = replace(datapath, order=order)
     data = {
-        "requantize": target.scheme.encode(target.real_scale(*scales)),
+        "requantize": requantize or target.scheme.encode(target.real_scale(*scales)),
         "out_zero_point": int(layer.y.zero_point),
-        "bias": np.zeros(1, np.int64) if layer.bias is None else layer.bias,
+        "bias": 0 if layer.bias is None or requantize is not None else layer.bias,
     }
     return _run(layer, datapath, **data).astype(layer.y.codes.dtype)
 

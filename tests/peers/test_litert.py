@@ -23,26 +23,44 @@ TARGETS = {
     ("reference", "conv"): "tflite-reference-conv",
     ("reference", "depthwise"): "tflite-reference-conv",
     ("reference", "dense"): "tflite-reference-fc",
+    ("reference", "dense per channel"): "tflite-reference-fc",
+    ("reference", "dense with weight zero points"): "tflite-reference-fc",
+    ("reference", "dense uint8"): "tflite-reference-fc",
     ("optimized", "conv"): "tflite-optimized-x86",
     ("optimized", "depthwise"): "tflite-optimized-x86",
     ("optimized", "dense"): "tflite-optimized-x86-fc",
+    ("optimized", "dense per channel"): "tflite-optimized-x86",
+    ("optimized", "dense with weight zero points"): "tflite-optimized-x86-fc",
+    ("optimized", "dense uint8"): "tflite-optimized-x86-fc",
     ("xnnpack", "conv"): "xnnpack-fp32",
     ("xnnpack", "depthwise"): "xnnpack-fp32",
     ("xnnpack", "dense"): "xnnpack-fp32",
+    ("xnnpack", "dense per channel"): "xnnpack-fp32",
+    ("xnnpack", "dense uint8"): "xnnpack-fp32",
     ("micro", "conv"): "tflite-micro",
     ("micro", "depthwise"): "tflite-micro",
     ("micro", "dense"): "tflite-micro",
+    ("micro", "dense per channel"): "tflite-micro",
+    ("micro", "dense with weight zero points"): "tflite-micro",
 }
 ACTIVATIONS = ("none", "relu", "relu6", "relu_n1_to_1")
 #: XNNPACK converts to int32 before its lower clamp (test_xnnpack_below_int32); the reference's
 #: fully connected converts a float64 to int32 without a clamp, undefined in C beyond int32.
-IN_INT32 = {key for key in TARGETS if "xnnpack" in key} | {("reference", "dense")}
+IN_INT32 = {"xnnpack-fp32", "tflite-reference-fc"}
 CASES = {1: 100_000, 2: 10_000_000}
 
 
 def peer_of(kind: str, path: str) -> Peer:
     """What the path can be given."""
-    return Peer(scaled_limit=2.0**31) if (path, kind) in IN_INT32 else Peer()
+    limit = 2.0**31 if TARGETS[path, kind] in IN_INT32 else float("inf")
+    if kind == "dense uint8":
+        return Peer(*[np.uint8] * 3, weight_zero_points=True, scaled_limit=limit)
+    return Peer(weight_zero_points="zero points" in kind, scaled_limit=limit)
+
+
+def kind_of(kind: str) -> tuple[str, bool]:
+    """The layer's kind, and whether it has one scale a channel."""
+    return kind.split()[0], not kind.startswith("dense") or "per channel" in kind
 
 
 def package(path: str) -> str:
@@ -56,22 +74,24 @@ ONE_RULE = {"tflite-micro", "tflite-reference-conv"}
 
 
 def probes(kind: str, path: str, seed: int) -> Iterator[Layer]:
-    """Layers built to hit ties and rails; a dense one has one scale."""
+    """Layers built to hit ties and rails."""
     rng = np.random.default_rng(seed)
-    channels, per_channel = (40, False) if kind == "dense" else (48, True)
+    layer_kind, per_channel = kind_of(kind)
+    channels = 40 if layer_kind == "dense" else 48
     while True:
-        yield probe(rng, kind, peer_of(kind, path), channels, per_channel=per_channel)  # type: ignore[arg-type]
+        yield probe(rng, layer_kind, peer_of(kind, path), channels, per_channel=per_channel)  # type: ignore[arg-type]
 
 
 def random_layers(kind: str, path: str, seed: int) -> Iterator[Layer]:
     """Layers of random shape and data, every other one with operands at their rails."""
     rng = np.random.default_rng(seed)
+    layer_kind, per_channel = kind_of(kind)
     for extreme in iter(lambda: bool(rng.integers(0, 2)), None):
         yield random_layer(
             rng,
-            kind,  # type: ignore[arg-type]
+            layer_kind,  # type: ignore[arg-type]
             peer_of(kind, path),
-            per_channel=kind != "dense",
+            per_channel=per_channel,
             activations=ACTIVATIONS,
             paddings=("valid", "same"),
             extreme=extreme,

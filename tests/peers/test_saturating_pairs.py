@@ -43,7 +43,7 @@ def wide(layer: Layer) -> Layer:
     A power of two: oneDNN multiplies by the scales one after the other, each product rounded.
     """
     k = int(np.prod(layer.weight.codes.shape[:-1]))
-    y = Quantized(layer.y.codes, np.float32(2.0 ** np.ceil(np.log2(k * 255 * 128 / 500))), 128)
+    y = Quantized(layer.y.codes, np.float32(2.0 ** np.ceil(np.log2(k * 255 * 128 / 500))), 127)
     x = replace(layer.x, scale=np.float32(1))
     return replace(layer, x=x, weight=replace(layer.weight, scale=np.float32(1)), y=y)
 

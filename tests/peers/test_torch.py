@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from peers.simulated import run_layer
 from peers.tally import Tally
 
 from pyqsim import targets
+from pyqsim.requantize import FloatChain, onednn_chain
 
 #: PyTorch 2.13 announces the end of its quantized tensors.
 pytestmark = pytest.mark.filterwarnings("ignore:.*quantized tensor creation functions:UserWarning")
@@ -34,40 +36,96 @@ def vnni(torch_engines):
 
 
 def layers(kind: str, seed: int):
+    """Layers that hit ties, their neighbours and rails; one scale a layer or one a channel."""
     rng = np.random.default_rng(seed)
     while True:
-        yield probe(rng, kind, PEER, 50, per_channel=False)
-        yield random_layer(rng, kind, PEER, extreme=True, bias=False)
+        per_channel = bool(rng.integers(0, 2))
+        yield probe(rng, kind, PEER, 50, per_channel=per_channel)
+        layer = random_layer(
+            rng, kind, PEER, extreme=True, bias=bool(rng.integers(0, 2)), per_channel=per_channel
+        )
+        yield replace(layer, padding="same") if pads_alike(layer) else layer
+
+
+def pads_alike(layer: Layer) -> bool:
+    """Whether "same" is a padding that PyTorch has: as much on both sides."""
+    odd = all(k % 2 for k in layer.weight.codes.shape[:2])
+    return layer.kind != "dense" and layer.stride == (1, 1) and odd
+
+
+def is_onednn(layer: Layer, engine: str) -> bool:
+    """The engine x86 gives its convolutions to oneDNN where the CPU has VNNI."""
+    return engine == "onednn" or (engine == "x86" and layer.kind != "dense")
 
 
 def suited(layer: Layer, engine: str) -> Layer:
-    """The layer where the engine's arithmetic is the target's.
+    """The layer with a bias that the engine takes as the integer that it is.
 
-    All: x and weight scales whose product is exact, because the bias goes in as a real number.
-    oneDNN multiplies by one scale after the other and adds the output's zero point *before*
-    rounding (test_onednn_adds_the_zero_point_first): a power of two as output scale, an even
-    zero point. The engine x86 gives it the convolutions where the CPU has VNNI.
+    PyTorch's bias is a real number: x and weight scales whose product is exact. oneDNN's target
+    has a real bias, too.
     """
-    y = layer.y
-    if engine == "onednn" or (engine == "x86" and layer.kind != "dense"):
-        y = replace(near(y), zero_point=y.zero_point & ~1)
-    return replace(layer, x=near(layer.x), weight=near(layer.weight), y=y)
+    if layer.bias is None or is_onednn(layer, engine):
+        return layer
+    return replace(layer, x=near(layer.x), weight=near(layer.weight))
 
 
 def near(of: Quantized) -> Quantized:
     """The nearest power of two as scale."""
-    return replace(of, scale=np.float32(2.0 ** np.rint(np.log2(of.scale))))
+    return replace(of, scale=(2.0 ** np.rint(np.log2(of.scale))).astype(np.float32))
+
+
+def chain_of(layer: Layer, bias: np.ndarray) -> FloatChain:
+    """Scales and bias as oneDNN multiplies and adds them."""
+    operator = "linear" if layer.kind == "dense" else "conv"
+    scales = (layer.x.scale, layer.weight.scale, layer.y.scale)
+    return onednn_chain(*scales, bias, operator=operator)
+
+
+def simulated(layer: Layer, engine: str, real_bias) -> np.ndarray:
+    if is_onednn(layer, engine):
+        chain = chain_of(layer, real_bias(layer))
+        return run_layer(layer, targets.get("torch-onednn"), requantize=chain)
+    return run_layer(layer, targets.get(f"torch-{engine}"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_layers(torch_engines, ledger, level, engine, kind):
-    tally, name, found = Tally(), f"torch-{engine}", layers(kind, level)
+    tally, found = Tally(), layers(kind, level)
     while tally.cases < CASES[level]:
         layer = suited(next(found), engine)
-        ours = run_layer(layer, targets.get(name))
+        ours = simulated(layer, engine, torch_engines.real_bias)
         tally.add(torch_engines.run_layer(layer, engine), ours, layer)
+    name = "torch-onednn" if is_onednn(layer, engine) else f"torch-{engine}"
     tally.check(ledger, name, "torch", CASES[level])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "change",
+    ["one factor", "scales as they are", "scales that come back", "zero point after rounding"],
+)
+def test_other_arithmetic_than_onednns_is_told_apart(torch_engines, kind, change):
+    """Each of its peculiarities is seen in a few thousand layers beside ties."""
+    target, found = targets.get("torch-onednn"), layers(kind, 1)
+    last = replace(target, datapath=targets.get("torch-fbgemm").datapath)
+    for layer in islice(found, 400):
+        bias = torch_engines.real_bias(layer)
+        chain, one = chain_of(layer, bias), np.float32(1)
+        sx, sw = np.float32(layer.x.scale), np.asarray(layer.weight.scale, np.float32)
+        if change == "one factor":
+            first = FloatChain(chain.first * chain.second, one, chain.addend, chain.last)
+        elif change == "scales as they are":
+            first = FloatChain(sx, sw, chain.addend, chain.last)
+        else:
+            first = FloatChain(chain.first, one / (one / sw), chain.addend, chain.last)
+        if change == "scales that come back" and kind == "dense":
+            first = FloatChain(chain.first, sw, chain.addend, chain.last)
+        machine = last if change == "zero point after rounding" else target
+        other = run_layer(layer, machine, requantize=first)
+        if (other != torch_engines.run_layer(layer, "onednn")).any():
+            return
+    pytest.fail(f"{change}: no code differs")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from peers.layers import Layer, Quantized
 
-__all__ = ["ENGINES", "fake_quantize", "quantize", "run_layer"]
+__all__ = ["ENGINES", "fake_quantize", "quantize", "real_bias", "run_layer"]
 
 ENGINES = ("fbgemm", "x86", "onednn", "qnnpack")
 
@@ -18,10 +18,7 @@ def run_layer(layer: Layer, engine: str) -> npt.NDArray[Any]:
     """Codes (uint8) of a dense layer or convolution; bias goes in as float32, as PyTorch has it."""
     torch.set_num_threads(1)
     torch.backends.quantized.engine = engine
-    bias = None
-    if layer.bias is not None:
-        real = layer.bias * (layer.x.scales.astype(np.float64) * layer.weight.scales)
-        bias = torch.from_numpy(real.astype(np.float32))
+    bias = None if layer.bias is None else torch.from_numpy(real_bias(layer))
     y_scale, y_zero = float(layer.y.scale), int(layer.y.zero_point)
     relu = "_relu" if layer.activation == "relu" else ""
     if layer.kind == "dense":
@@ -29,16 +26,32 @@ def run_layer(layer: Layer, engine: str) -> npt.NDArray[Any]:
         packed = torch.ops.quantized.linear_prepack(weight, bias)
         linear = getattr(torch.ops.quantized, "linear" + relu)
         return np.asarray(linear(_tensor(layer.x), packed, y_scale, y_zero).int_repr())
-    if layer.padding != "valid":
-        raise ValueError(f"padding={layer.padding!r}, allowed: 'valid'")
     groups = layer.x.codes.shape[3] if layer.kind == "depthwise" else layer.groups
-    sizes = (list(layer.stride), [0, 0], list(layer.dilation), groups)
+    sizes = (list(layer.stride), _padding(layer), list(layer.dilation), groups)
     weight = _weights(layer.weight, (3, 2, 0, 1))
     packed = torch.ops.quantized.conv2d_prepack(weight, bias, *sizes)
     x = _tensor(layer.x).permute(0, 3, 1, 2)
     conv2d = getattr(torch.ops.quantized, "conv2d" + relu)
     y = conv2d(x, packed, y_scale, y_zero)
     return np.ascontiguousarray(y.int_repr().numpy().transpose(0, 2, 3, 1))
+
+
+def real_bias(layer: Layer) -> npt.NDArray[np.float32]:
+    """The bias as PyTorch has it: a float32 number, 0 where the layer has none."""
+    bias = 0 if layer.bias is None else layer.bias
+    return np.asarray(
+        bias * (layer.x.scales.astype(np.float64) * layer.weight.scales), dtype=np.float32
+    )
+
+
+def _padding(layer: Layer) -> list[int]:
+    """PyTorch pads alike on both sides: "same" with stride 1 and an odd span is such a padding."""
+    spans = [
+        (k - 1) * d + 1 for k, d in zip(layer.weight.codes.shape, layer.dilation, strict=False)
+    ]
+    if layer.padding == "same" and (layer.stride != (1, 1) or any(s % 2 == 0 for s in spans)):
+        raise ValueError(f"padding='same' with spans {spans}, allowed: odd ones, stride 1")
+    return [span // 2 if layer.padding == "same" else 0 for span in spans]
 
 
 def quantize(x: npt.NDArray[np.float32], scale: float, zero_point: int) -> npt.NDArray[Any]:

@@ -55,12 +55,13 @@ def test_witnesses_hold_on_the_oracle(found: Distinction) -> None:
         given = dict(witness.inputs)
         acc, numbers = given.pop("acc"), SchemeNumbers(**given)
         for name, value in witness.outputs.items():
-            steps = (qs.Requantize(registered()[name]), qs.Clamp(*INT32))
+            steps = (qs.Requantize(registered()[name]), qs.AddZeroPoint(), qs.Clamp(*INT32))
             datapath = qs.Datapath(reduce=(), output=steps)
 
             def compute(name: str = name, datapath: qs.Datapath = datapath) -> int:
                 own = numbers.parameters_of(registered()[name])  # noqa: B023
-                y = qs.testing.oracle.matmul([[acc]], [[1]], datapath, requantize=own)  # noqa: B023
+                data = {"requantize": own, "out_zero_point": numbers.zero_point}  # noqa: B023
+                y = qs.testing.oracle.matmul([[acc]], [[1]], datapath, **data)  # noqa: B023
                 return int(y.item())
 
             if value is None:
@@ -80,6 +81,8 @@ def test_witnesses_hold_on_the_oracle(found: Distinction) -> None:
         (("nvdla-truncate", "shift-half-away"), {"acc": 1 - 2**16, "scale": 2.0**-17}, (-1, 0)),
         # Vela keeps m = 2**31, which TFLite halves: 1/2 is then rounded on the way, or is not
         (("ethos-u-tfl", "tflite-double"), {"acc": 1, "scale": 0.25 * (1 - 2.0**-40)}, (0, 1)),
+        # rint(1/2) + 1, and rint(1/2 + 1)
+        (("float32", "onednn"), {"acc": 1, "scale": 0.5, "zero_point": 1}, (1, 2)),
         # the low 5 bits of 16 are -16 signed; those of -1 are 31 unsigned
         (("vta-hls", "vta-simulator"), {"acc": 1, "amount": 16}, (65536, 0)),
         (("vta-simulator", "vta-chisel"), {"acc": 1, "amount": -1}, (2, 0)),
@@ -150,7 +153,9 @@ def test_schemes_are_identified_by_ties() -> None:
     assert {"tflite-single", "shift-half-up", "xnnpack-rndnu"} < set(once.consistent)
     assert set(once.consistent).isdisjoint({"tflite-double", "float32", "shift-half-even"})
     even = identify_schemes(acc, [0, 2, 0, -2, 0], scale=0.25)
-    assert even.consistent == ("float32", "xnnpack-fp32", "gemmini-shift", "shift-half-even")
+    assert even.consistent == (
+        "float32", "xnnpack-fp32", "onednn", "gemmini-shift", "shift-half-even",
+    )  # fmt: skip
     numbers = Multiplier(2**30, -1)
     found = identify_schemes(acc, [1, 2, -1, -2, 1], parameters=numbers)
     assert found.consistent == ("tflite-double",)

@@ -1,4 +1,4 @@
-"""The float32 scale done otherwise: another tie, another precision, after the zero point."""
+"""The float32 scale done otherwise: another tie, another precision."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy.typing as npt
 from pyqsim.datapath import AddBias, AddZeroPoint, Datapath, Merge, OutputStep, Requantize
 from pyqsim.diagnostics.call import Call
 from pyqsim.diagnostics.counterfactuals.sites import Counterfactual
-from pyqsim.errors import DatapathError
 from pyqsim.execution import output_of_array
+from pyqsim.parameters import FloatFactor
 from pyqsim.requantize import FloatScale
 
 __all__ = ["float_arithmetic"]
 
 
 def float_arithmetic(call: Call) -> Iterator[Counterfactual]:
-    """The float32 scale with another tie, another precision, or after the zero point."""
+    """The float32 scale with another tie or another precision."""
     scales = [
         index
         for index, step in enumerate(call.datapath.output)
-        if isinstance(step, Requantize) and isinstance(step.scheme, FloatScale)
+        if isinstance(step, Requantize) and step.scheme in (FloatScale(), FloatScale("before"))
     ]
-    if not scales:
+    if not scales or not isinstance(call.data.get("requantize"), FloatFactor):
         return
     (at,) = scales
     for cause, detail, scaled in (
@@ -35,48 +35,35 @@ def float_arithmetic(call: Call) -> Iterator[Counterfactual]:
         ("float precision", "float64 instead of float32", _float64),
     ):
         yield Counterfactual(cause, f"FloatScale: {detail}", _float_run(at, scaled))
-    if at + 1 < len(call.datapath.output):
-        yield Counterfactual(
-            "zero point before rounding",
-            "FloatScale: rint(F(F(x) * scale) + zero point)",
-            _float_run(at, _plus_zero_point, skip=1),
-        )
 
 
 def _product(acc: npt.NDArray[Any], scale: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(acc.astype(np.float32) * scale, dtype=np.float32)
 
 
-def _half_away(acc: npt.NDArray[Any], scale: npt.NDArray[Any], _: Any) -> npt.NDArray[Any]:
+def _half_away(acc: npt.NDArray[Any], scale: npt.NDArray[Any]) -> npt.NDArray[Any]:
     product = _product(acc, scale).astype(np.float64)
     return np.asarray(np.copysign(np.floor(np.abs(product) + 0.5), product))
 
 
-def _cast(acc: npt.NDArray[Any], scale: npt.NDArray[Any], _: Any) -> npt.NDArray[Any]:
+def _cast(acc: npt.NDArray[Any], scale: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(np.trunc(_product(acc, scale)))
 
 
-def _float64(acc: npt.NDArray[Any], scale: npt.NDArray[Any], _: Any) -> npt.NDArray[Any]:
+def _float64(acc: npt.NDArray[Any], scale: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(np.rint(acc.astype(np.float64) * scale.astype(np.float64)))
 
 
-def _plus_zero_point(acc: npt.NDArray[Any], scale: npt.NDArray[Any], z: Any) -> npt.NDArray[Any]:
-    return np.asarray(np.rint(_product(acc, scale) + np.float32(1) * np.asarray(z, np.float32)))
-
-
 def _float_run(
-    at: int, scaled: Callable[..., npt.NDArray[Any]], skip: int = 0
+    at: int, scaled: Callable[..., npt.NDArray[Any]]
 ) -> Callable[[Call], npt.NDArray[Any]]:
     """Run the steps before the scale, scale in NumPy, run the steps after it."""
 
     def run(call: Call) -> npt.NDArray[Any]:
-        before, after = call.datapath.output[:at], call.datapath.output[at + 1 + skip :]
-        if skip and not isinstance(call.datapath.output[at + 1], AddZeroPoint):
-            raise DatapathError("no AddZeroPoint after the scale")
+        before, after = call.datapath.output[:at], call.datapath.output[at + 1 :]
         left = {name: call.data[name] for name in _read_by(before, call) if name in call.data}
         acc = replace(call, datapath=replace(call.datapath, output=before), data=left).run()
-        zero_point = call.data.get("out_zero_point", 0)
-        value = scaled(acc, np.asarray(call.data["requantize"].scale), zero_point)
+        value = scaled(acc, np.asarray(call.data["requantize"].scale))
         value = np.clip(value, -(2.0**31), 2.0**31 - 1).astype(np.int64)
         right = {name: call.data[name] for name in _read_by(after, None)}
         return output_of_array(value, after, **right)

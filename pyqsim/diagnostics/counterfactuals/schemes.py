@@ -38,12 +38,19 @@ def schemes(call: Call) -> Iterator[Counterfactual]:
             continue
         cause, detail = "requantize scheme", f"{other!r} ({name}) instead of {own!r}"
         if isinstance(own, FloatScale) and isinstance(other, FloatScale):
-            cause = "clamp place"
-            detail = f"clamp {other.clamp} the rounding instead of {own.clamp}"
+            cause, detail = _other_place(own, other)
         yield from changed_machine(cause, detail, site.put, Requantize(other))
     for site in sites(call.datapath):
         if isinstance(site.step, Requantize) and isinstance(site.step.scheme, SingleRounding):
             yield from _held_in_32_bits(site.put)
+
+
+def _other_place(own: FloatScale, other: FloatScale) -> tuple[str, str]:
+    """Cause and detail where the clamp or the zero point is on the other side of the rounding."""
+    if own.zero_point != other.zero_point:
+        detail = "FloatScale: rint(F(F(x) * scale) + zero point)"
+        return f"zero point {other.zero_point} rounding", detail
+    return "clamp place", f"clamp {other.clamp} the rounding instead of {own.clamp}"
 
 
 def encoded_schemes(call: Call) -> Iterator[Counterfactual]:

@@ -37,7 +37,7 @@ from pyqsim.testing.oracle.products import Factors, product_term
 from pyqsim.testing.oracle.recording import Chain, Record
 from pyqsim.testing.oracle.reducing import Value, check_leaves_one_value, reduce_chain
 from pyqsim.testing.oracle.registers import register_range
-from pyqsim.testing.oracle.schemes import FORMULAS
+from pyqsim.testing.oracle.schemes import FORMULAS, FloatNumbers
 
 __all__ = ["matmul"]
 
@@ -284,20 +284,18 @@ class _Call:
         self.multiplier = broadcast("multiplier", getattr(given, "multiplier", 0), outputs)
         self.shift = broadcast("shift", getattr(given, "shift", 0), outputs)
         self.offset = broadcast("offset", getattr(given, "offset", 0), outputs)
-        self.scale = np.zeros(outputs, dtype=np.float64)
+        chain = hasattr(given, "first")  # a FloatChain: its first factor is the scale
+        names = ("first" if chain else "scale", "second", "addend", "last")
+        defaults = (0.0, 1.0, 0.0, 1.0)
+        self.floats = [
+            _reals(name, getattr(given, name, default), outputs)
+            for name, default in zip(names, defaults, strict=True)
+        ]
         if given is None:
             return
         for name in _parameter_names(scheme):
-            if not hasattr(given, name):
+            if not hasattr(given, "first" if chain and name == "scale" else name):
                 raise DatapathError(f"requantize={given!r}, allowed: with {name!r} for {scheme!r}")
-        if hasattr(given, "scale"):
-            scale = np.asarray(given.scale, dtype=np.float64)
-            if not np.isfinite(scale).all():
-                raise QuantizationError(f"scale={scale.tolist()}, allowed: finite")
-            try:
-                self.scale = np.broadcast_to(scale, outputs)
-            except ValueError:
-                raise ShapeError(f"scale: {scale.shape}, allowed: to {outputs}") from None
 
     # -----------------------------------------------------------------------------------------
     # arithmetic
@@ -364,7 +362,8 @@ class _Call:
             multiplier=int(self.multiplier[m, n]),
             shift=int(self.shift[m, n]),
             offset=int(self.offset[m, n]),
-            scale=Fraction(float(self.scale[m, n])),
+            scale=Fraction(float(self.floats[0][m, n])),
+            floats=FloatNumbers(*(Fraction(float(of[m, n])) for of in self.floats[1:])),
             corrections=[self._correction(m, n, *chain) for chain in self._chains()],
             merge=[int(multiplier) for multiplier in self.merge[..., m, n].reshape(-1)],
         )
@@ -389,6 +388,17 @@ class _Call:
                     )
                 flat[chain, m, n] = value
         return array.reshape((*(size for size in shape if size != 1), self.M, self.N))
+
+
+def _reals(name: str, given: Any, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Finite numbers broadcast to (M, N)."""
+    numbers = np.asarray(given, dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise QuantizationError(f"{name}={numbers.tolist()}, allowed: finite")
+    try:
+        return np.broadcast_to(numbers, shape)
+    except ValueError:
+        raise ShapeError(f"{name}: {numbers.shape}, allowed: to {shape}") from None
 
 
 def _parameter_names(scheme: Any) -> list[str]:

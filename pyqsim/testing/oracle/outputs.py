@@ -31,6 +31,7 @@ from pyqsim.testing.oracle.registers import apply_register
 from pyqsim.testing.oracle.schemes import (
     FORMULAS,
     Factors,
+    FloatNumbers,
     double_scale,
     float_scale,
     shifted,
@@ -49,6 +50,7 @@ class OutputData:
     shift: int
     offset: int
     scale: Fraction
+    floats: FloatNumbers
     corrections: list[int]  # one a chain
     merge: list[int]  # one a chain
 
@@ -183,8 +185,12 @@ class Outputs:
         return result
 
     def _scale_in_float(self, value: int, scheme: Any, index: int) -> int:
+        scale, floats = self.data.scale, self.data.floats
         if scheme.clamp == "after":
-            return float_scale(value, self.data.scale)
+            adds_next = isinstance((*self.steps, None)[index + 1], AddZeroPoint)
+            before = getattr(scheme, "zero_point", "after") == "before" and adds_next
+            moved = self.data.out_zero_point if before else 0
+            return float_scale(value, scale, None, floats, moved)
         following = list(self.steps[index + 1 : index + 3])
         zero_point = 0
         if following and isinstance(following[0], AddZeroPoint):
@@ -192,9 +198,8 @@ class Outputs:
             following.pop(0)
         clamp = following[0]
         assert isinstance(clamp, Clamp)
-        return float_scale(
-            value, self.data.scale, limits=(clamp.min - zero_point, clamp.max - zero_point)
-        )
+        limits = (clamp.min - zero_point, clamp.max - zero_point)
+        return float_scale(value, scale, limits, floats)
 
 
 def clamps_next(steps: Sequence[OutputStep], index: int) -> bool:

@@ -16,6 +16,7 @@ from pyqsim.testing.oracle.rounding import round_quotient
 __all__ = [
     "FORMULAS",
     "Factors",
+    "FloatNumbers",
     "double_rounding",
     "double_scale",
     "float32",
@@ -153,7 +154,22 @@ def float64(value: Fraction) -> Fraction:
     return _binary(value, 53, -1022)
 
 
-def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None = None) -> int:
+@dataclass(frozen=True)
+class FloatNumbers:
+    """What may follow the first multiplication: times `second`, plus `addend`, times `last`."""
+
+    second: Fraction = Fraction(1)
+    addend: Fraction = Fraction(0)
+    last: Fraction = Fraction(1)
+
+
+def float_scale(
+    x: int,
+    scale: float | Fraction,
+    limits: tuple[int, int] | None = None,
+    numbers: FloatNumbers = FloatNumbers(),
+    zero_point: int = 0,
+) -> int:
     """``rint(F(F(x) * scale))``, F = round to float32, ties to even.
 
     Parameters
@@ -164,6 +180,10 @@ def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None 
     limits : (int, int), optional
         Clamp before rounding: the product is held in ``[F(low), F(high)]``. The rounded value
         saturates to 32 bits in any case.
+    numbers : FloatNumbers
+        Further operations, each rounded to float32.
+    zero_point : int
+        Added in float32 before rounding, subtracted as an integer after it.
 
     Returns
     -------
@@ -175,12 +195,18 @@ def float_scale(x: int, scale: float | Fraction, limits: tuple[int, int] | None 
     [-2, 0, 0, 2]
     >>> float_scale(2**24 + 1, 1.0)
     16777216
+    >>> [float_scale(x, 0.5, zero_point=1) + 1 for x in (-3, -1, 1, 3)]
+    [0, 0, 2, 2]
     """
     product = float32(float32(Fraction(x)) * float32(Fraction(scale)))
+    product = float32(product * numbers.second)
+    product = float32(product + numbers.addend)
+    product = float32(product * numbers.last)
     if limits is not None:
         low, high = (float32(Fraction(limit)) for limit in limits)
         product = min(max(product, low), high)
-    return min(max(_rint(product), _INT32[0]), _INT32[-1])
+    moved = float32(product + float32(Fraction(zero_point)))
+    return min(max(_rint(moved), _INT32[0]), _INT32[-1]) - zero_point
 
 
 def double_scale(x: int, scale: float | Fraction) -> int:
