@@ -53,7 +53,8 @@ TARGETS = (
         shifts=IntegerRange(-31, 0),
         source="Xilinx/brevitas@b106358 function/ops.py (dpu_round)",
         confidence="read",
-        notes="Scales are powers of two; the accumulator's width is not public, 32 bits assumed",
+        notes="Compared with Brevitas' emulation, not with a DPU. Scales are powers of two; the "
+        "accumulator's width is not public, 32 bits assumed",
     ),
     Target(
         name="finn-mvau-u4",

@@ -5,13 +5,18 @@ onnxruntime QuantizeLinear        ``rint(x / s) + zp``
 torch.fake_quantize_per_tensor    ``rint(x * (1 / s)) + zp``
 torch.quantize_per_tensor         ``rint(fma(x, 1 / s, zp))``: odd zp move ties
 ================================  ===========================================
+
+And how Vela makes multipliers and shifts of real factors for Ethos-U.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from ledger import needs
 from peers.layers import Quantized
+
+from pyqsim.requantize import EthosU
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*quantized tensor creation functions:UserWarning")
 F = np.float32
@@ -42,3 +47,14 @@ def test_encoders(ort, onnx_model, torch_engines, scale, zero_point):
     assert (torch_engines.quantize(x, scale, zero_point) == clamped(np.rint(fused))).all()
     if zero_point % 2 and scale == 0.5:
         assert (clamped(np.rint(fused)) != divided).sum() > 100
+
+
+def test_vela_encodes_as_ethos_u_does():
+    """Multiplier and shift of every size of factor, carries to 2**31 included; reduced ones too."""
+    scaling, scheme = needs("ethosu.vela.scaling"), EthosU()
+    rng = np.random.default_rng(3)
+    carries = [2.0**e * (1 - 2.0**-n) for e in range(-30, 15) for n in (20, 31, 32, 33, 40, 52)]
+    for factor in [*carries, *2.0 ** rng.uniform(-32.9, 14.9, 5000)]:
+        full, reduced = scheme.encode(factor), scheme.encode_reduced(factor)
+        assert scaling.quantise_scale(factor) == (full.multiplier, full.right_shift)
+        assert scaling.reduced_quantise_scale(factor) == (reduced.multiplier, reduced.right_shift)

@@ -116,6 +116,27 @@ def test_ties_and_rails(run, tflite_model, ledger, level, path, kind):
     tally.check(ledger, target, package(path), CASES[level])
 
 
+@pytest.mark.parametrize("kind", ["dense", "conv"])
+def test_unsigned_codes(litert, tflite_model, ledger, level, kind):
+    """XNNPACK's qu8 kernels, weights with a zero point; it leaves depthwise ones to the others."""
+    peer = Peer(np.uint8, np.uint8, np.uint8, weight_zero_points=True, scaled_limit=2.0**31)
+    rng, tally, target = np.random.default_rng(level), Tally(), "xnnpack-qu8-fp32"
+    other = Tally()
+    while tally.cases < CASES[level]:
+        extreme = bool(rng.integers(0, 2))
+        for layer in (
+            probe(rng, kind, peer, 40, per_channel=False),
+            random_layer(rng, kind, peer, activations=ACTIVATIONS, extreme=extreme),
+        ):
+            ours = run_layer(layer, targets.get(target))
+            model = tflite_model.model_of(layer, ours.shape)
+            theirs = litert.run_model(model, [layer.x.codes], "xnnpack")
+            tally.add(theirs, ours, layer)
+            other.add(theirs, run_layer(layer, targets.get("xnnpack-qu8-rndnu")), layer)
+    assert other.mismatches > 10  # what NEON does, on the same data
+    tally.check(ledger, target, "ai-edge-litert", CASES[level])
+
+
 @pytest.mark.parametrize(("path", "kind"), TARGETS)
 def test_random_layers(run, tflite_model, ledger, level, path, kind):
     target, tally = TARGETS[path, kind], Tally()
