@@ -9,7 +9,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from real.weight_errors import FAMILIES, INSTALL, Row, conv_weights, weight_errors, weight_file
+from real.weight_errors import (
+    FAMILIES,
+    INSTALL,
+    Row,
+    conv_weights,
+    markdown_table,
+    weight_errors,
+    weight_file,
+)
 
 from pyqsim.cli.json_file import check_writable, write_json
 from pyqsim.text_table import aligned
@@ -29,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bits", type=int, nargs="+", default=(8, 6, 4), choices=range(3, 9))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows here")
+    parser.add_argument("--markdown", action="store_true", help="print the README's table only")
     arguments = parser.parse_args()
     path = weight_file()
     if path is None:
@@ -36,6 +45,9 @@ def main() -> None:
     if arguments.json:
         check_writable(arguments.json)
     weights = conv_weights(path)
+    if arguments.markdown:
+        print(markdown_table(weight_errors(weights, arguments.bits)))
+        return
     numbers = sum(layer.size for layer in weights.values())
     channels = sum(len(layer) for layer in weights.values())
     print(f"{path.name}: {len(weights)} convolutions, {channels:,} channels, {numbers:,} weights")

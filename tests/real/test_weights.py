@@ -20,7 +20,15 @@ import numpy as np
 import pytest
 from ledger import needs
 from real.torch_file import read_torch_file
-from real.weight_errors import FAMILIES, INSTALL, PACKAGE, conv_weights, weight_errors, weight_file
+from real.weight_errors import (
+    FAMILIES,
+    INSTALL,
+    PACKAGE,
+    conv_weights,
+    markdown_table,
+    weight_errors,
+    weight_file,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +82,15 @@ def test_rigid_resolution_of_powers_of_two(weights):
     assert many["PoT"] <= few["PoT"] < 1.01 * many["PoT"]
     assert many["APoT"] < few["APoT"] / 4
     assert many["APoT"] < many["PoT"]
+
+
+def test_the_readme_has_what_the_command_prints(weights, level):
+    if level < 2:
+        pytest.skip("level 2: every layer")
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    begin, end = "<!-- weights: begin -->\n", "<!-- weights: end -->"
+    table = text[text.index(begin) + len(begin) : text.index(end)]
+    assert table.strip() == markdown_table(weight_errors(weights, [8, 6, 4])).strip()
 
 
 # ---- the loader ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from real.torch_file import read_torch_file
 import pyqsim as qs
 from pyqsim.errors import DatapathError
 from pyqsim.formats import Format, PiecewiseLinear
+from pyqsim.text_table import markdown
 
 __all__ = [
     "FAMILIES",
@@ -24,6 +25,7 @@ __all__ = [
     "Family",
     "Row",
     "conv_weights",
+    "markdown_table",
     "weight_errors",
     "weight_file",
 ]
@@ -151,6 +153,21 @@ def weight_errors(
             row = Row(family.name, bits, fmt.code_bits, mse, mse / base, family.widest)
             rows.append(row)
     return rows
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """A line a family: at each b its mean square error and that over the first family's."""
+    widths = list(dict.fromkeys(row.bits for row in rows))
+    found = {(row.family, row.bits): row for row in rows}
+    lines = []
+    for family in dict.fromkeys(row.family for row in rows):
+        cells = [found[family, bits] for bits in widths]
+        lines.append((family, *("–" if c.mse is None else _cell(c) for c in cells)))
+    return markdown(("weights", *(f"b = {bits}" for bits in widths)), lines)
+
+
+def _cell(row: Row) -> str:
+    return f"{row.mse:.2e} ({row.relative:.3f})"
 
 
 def _mean_square_error(weights: _Weights, fmt: Format, options: dict[str, Any]) -> float:
