@@ -54,3 +54,20 @@ def test_casts(ap_fixed, made, ledger, name):
         tally.add(theirs, ours.astype(np.int16), lost)
         assert (ours == ours.astype(np.int16)).all()
     tally.check(ledger, name, ap_fixed.PEER, at_least=400_000, version=ap_fixed.VERSION)
+
+
+def test_sums(ap_fixed, ledger, tmp_path):
+    """hls-mac: products that are cast, at and beyond the rails of ap_fixed<16, 6>, then added."""
+    rng, target, tally = np.random.default_rng(5), qs.targets.get("hls-mac"), Tally()
+    a, b = (
+        rng.integers(-(2**15), 2**15, (m, 8)) >> rng.integers(0, 12, (m, 8)) for m in (2000, 100)
+    )
+    a[::3] = rng.choice([-(2**15), 2**15 - 1, 1, -1], a[::3].shape)
+    bias = rng.integers(-(2**15), 2**15, (2000, 100))
+    pairs = np.repeat(a, 100, axis=0), np.tile(b, (2000, 1)), bias.reshape(-1)
+    theirs = ap_fixed.sums(tmp_path, *(v.astype(np.int16) for v in pairs)).reshape(2000, 100)
+    ours = qs.matmul(a, b.T, target.datapath, bias=bias)
+    tally.add(theirs, ours.astype(np.int16))
+    late = (((a @ b.T) >> 10) + bias).astype(np.int16)  # the sum cast instead of the products
+    assert (late != theirs).mean() > 0.1
+    tally.check(ledger, "hls-mac", ap_fixed.PEER, at_least=200_000, version=ap_fixed.VERSION)
