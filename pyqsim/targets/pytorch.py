@@ -23,6 +23,11 @@ _CHAIN = (
     "and takes the bias as a real number; one factor for all of them differs in rare ties"
 )
 
+_DEPTHWISE = (
+    "Depthwise kernels of odd size for channels by eights, padded by half of it, add pairs of taps "
+    "in 16 bits that saturate, on CPUs with VNNI too: torch-fbgemm-avx2"
+)
+
 _FBGEMM = Target(
     name="torch-fbgemm",
     family="pytorch",
@@ -35,7 +40,11 @@ _FBGEMM = Target(
     scale_rule="float32",
     source="pytorch 2.13.0; pytorch/FBGEMM@71d6f8b",
     confidence="read",
-    pitfalls=(*_PITFALLS, "Without VNNI fbgemm needs 7-bit activations (reduce_range)"),
+    pitfalls=(
+        *_PITFALLS,
+        "Without VNNI fbgemm needs 7-bit activations (reduce_range)",
+        _DEPTHWISE,
+    ),
 )
 
 TARGETS = (
@@ -50,7 +59,14 @@ TARGETS = (
             pitfalls=pitfalls,
         )
         for engine, pitfalls in (
-            ("x86", (*_PITFALLS, "Convolutions are oneDNN's on a CPU with VNNI: see torch-onednn")),
+            (
+                "x86",
+                (
+                    *_PITFALLS,
+                    "Convolutions are oneDNN's on a CPU with VNNI: see torch-onednn",
+                    f"Depthwise ones of more than 100 channels are fbgemm's. {_DEPTHWISE}",
+                ),
+            ),
             ("qnnpack", _PITFALLS),
         )
     ),

@@ -139,3 +139,33 @@ def test_onednn_adds_the_zero_point_first(torch_engines, engine):
     assert (after != before).sum() == 128
     expected = before if engine == "onednn" else after
     np.testing.assert_array_equal(torch_engines.run_layer(layer, engine), expected)
+
+
+@pytest.mark.parametrize(
+    ("engine", "channels", "padding", "target"),
+    [
+        ("fbgemm", 8, "same", "torch-fbgemm-avx2"),
+        ("fbgemm", 144, "same", "torch-fbgemm-avx2"),
+        ("fbgemm", 12, "same", "torch-fbgemm"),
+        ("fbgemm", 8, "valid", "torch-fbgemm"),
+        ("x86", 96, "same", "torch-x86"),
+        ("x86", 104, "same", "torch-x86-avx2"),
+        ("onednn", 104, "same", "torch-onednn"),
+    ],
+)
+@pytest.mark.parametrize("taps", [3, 5, 7])
+def test_depthwise_kernels_of_fbgemm(torch_engines, engine, channels, padding, target, taps):
+    """Channels by eights, padded to keep the size: pairs of taps saturate, with VNNI too."""
+    rng = np.random.default_rng((channels, taps))
+    x = rng.choice(np.array([0, 1, 127, 200, 254, 255], np.uint8), (1, 9, 9, channels))
+    codes = np.array([-128, -127, 1, 100, 126, 127], np.int8)
+    weight = Quantized(rng.choice(codes, (taps, taps, 1, channels)), np.float32(1))
+    y = Quantized(np.zeros(0, np.uint8), np.float32(2.0**11), 128)
+    operands = Quantized(x, np.float32(1), 7), weight, None, y
+    layer = Layer("depthwise", *operands, padding=padding)
+    theirs = torch_engines.run_layer(layer, engine)
+    np.testing.assert_array_equal(theirs, run_layer(layer, targets.get(target)))
+    exact = target.removesuffix("-avx2")
+    assert (theirs != run_layer(layer, targets.get(exact))).any() == (target != exact)
+    if target == exact:  # the data do tell the two apart
+        assert (theirs != run_layer(layer, targets.get("torch-fbgemm-avx2"))).any()
