@@ -38,7 +38,8 @@ INSTRUCTIONS = {
     "avx2": ("avx2",),
     "avxvnni": ("avxvnni", "avx2"),
     "avx512bw": ("avx512bw",),
-    "avx512vnni": ("avx512vnni", "avx512vbmi", "avx512vpopcntdq", "avx512bw"),
+    "avx512vnni": ("avx512vnni", "avx512bw"),
+    "avx512vbmi": ("avx512vnni", "avx512vbmi", "avx512vpopcntdq", "avx512bw"),
     "neon": ("neon",),
     "dotprod": ("dotprod", "neon"),
 }
