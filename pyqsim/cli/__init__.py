@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0, 1 where a check found a difference, 2 where the call cannot be carried out,
-        130 where the user stopped it.
+        130 where the user stopped it, 141 where nobody reads the output any more.
 
     Raises
     ------
@@ -80,6 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         status: int = _COMMANDS[options.command].run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads the output, `head` say, has seen enough; nothing can be flushed at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (PyqsimError, OSError) as error:
         print(f"pyqsim: error: {error}", file=sys.stderr)
         return 2

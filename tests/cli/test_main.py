@@ -47,3 +47,12 @@ def test_python_m_and_no_rich_at_import():
     command = [sys.executable, "-m", "pyqsim", "info"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert shown.startswith("pyqsim")
+
+
+@pytest.mark.parametrize("command", ["info", "formats"])
+def test_output_that_nobody_reads(command):
+    call = [sys.executable, "-m", "pyqsim", command]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141

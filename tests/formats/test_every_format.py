@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pyqsim as qs
+from pyqsim.calibration import Calibrator
 from pyqsim.formats import Planes
 from pyqsim.formats.catalogue import CATALOGUE, example_scales
 
@@ -80,3 +81,17 @@ def test_integers_give_the_real_dot_product(fmt, by_channel, group):
         if fmt.shifts:
             shifted = qs.matmul(a, b, qs.Datapath(product=qs.Shift()))
             assert shifted.tolist() == got.tolist()
+
+
+@pytest.mark.parametrize(("by_channel", "group"), GRANULARITIES)
+@pytest.mark.parametrize("fmt", [f for f in CATALOGUE if not isinstance(f, Planes)], ids=str)
+def test_scales_that_are_powers_of_two(fmt, by_channel, group):
+    """Everywhere, and in chunks as of the whole."""
+    x = np.random.default_rng(4).normal(0.1, 1, (K, N, 5)) * [[1], [7], [50]]
+    layout = {"axis": 1 if by_channel else None, "group": group}
+    q = qs.quantize(x, fmt, power_of_two=True, **layout)
+    assert (np.frexp(q.scale)[0] == 0.5).all()
+    calibrator = Calibrator(fmt, power_of_two=True, **layout)
+    scale, zero_point = calibrator.fit(lambda: [x[..., 3:], x[..., :3]])
+    assert scale.tobytes() == q.scale.tobytes()
+    assert zero_point.tolist() == q.zero_point.tolist()
