@@ -441,6 +441,8 @@ class GemmForm:
     a_zero_point, a_shift, minimum, maximum : int
     tables : bytes
         int8, (planes, 256, 16).
+    part_steps : int
+        Words of k between checks that a sum stays in minimum..maximum; 0: none.
     """
 
     kind: str
@@ -452,6 +454,25 @@ class GemmForm:
     minimum: int = 0
     maximum: int = 0
     tables: bytes = b""
+    part_steps: int = 0
+
+
+class GemmChecks:
+    """What proves that a saturating sum is exact, part by part of k: `pqs_gemm_checks`."""
+
+    def __init__(self, plan, form: GemmForm, b: Ints) -> None:
+        sizes = ffi.new("size_t[3]")
+        lib.pqs_gemm_check_sizes(plan, form.part_steps, sizes, sizes + 1, sizes + 2)
+        parts, starts, panels = sizes
+        self._corrections = np.empty((parts, starts), dtype=np.int32)
+        self.low, self.high = (np.empty((parts, panels), dtype=np.int64) for _ in range(2))
+        self.struct = ffi.new("pqs_gemm_checks *")
+        self.struct.part_steps = form.part_steps
+        self.struct.corrections = _pointer(self._corrections, "int32_t *")
+        self.struct.low, self.struct.high = _pointer(self.low), _pointer(self.high)
+        limits = np.iinfo(form.a_dtype)
+        k = b.shape[1]
+        _check(lib.pqs_gemm_pack_checks(plan, _pointer(b), k, limits.min, limits.max, self.struct))
 
 
 class Gemm:
@@ -493,6 +514,33 @@ class Gemm:
         self._panels_at = _pointer(self._panels, "void *")
         self._start_at = _pointer(self._start, "int32_t *")
         _check(lib.pqs_gemm_pack(self._plan, _pointer(b), k, self._panels_at, self._start_at))
+
+        self.checks = GemmChecks(self._plan, form, b) if form.part_steps else None
+
+    @property
+    def name(self) -> str:
+        """The form and its instruction set."""
+        return f"{self.form.kind} on {self.isa}"
+
+    def run_checked(
+        self,
+        a: npt.NDArray[np.generic],
+        out: npt.NDArray[np.int32],
+        start: npt.NDArray[np.int32] | None,
+    ) -> int:
+        """`run` until a sum is not proven to stay inside; how many rows are done and right."""
+        scratch = _aligned(self._scratch) if self._scratch else None
+        done = ffi.new("size_t *")
+        checks = ffi.NULL if self.checks is None else self.checks.struct
+        status = lib.pqs_gemm_run_checked(
+            self._plan, checks, self._panels_at,
+            self._start_at if start is None else _pointer(start, "int32_t *"),
+            len(a), _pointer(a, "void *"), a.strides[0],
+            _pointer(out, "int32_t *"), out.strides[0] // 4,
+            _pointer(scratch, "void *"), done,
+        )  # fmt: skip
+        _check(status)
+        return int(done[0])
 
     def with_bias(self, bias: Ints | None) -> npt.NDArray[np.int32] | None:
         """What the sums start from with a bias of each column, (N,); None: without."""

@@ -30,12 +30,17 @@ typedef void pqs_gemm_tile(size_t rows, size_t steps, const char *a, size_t a_ro
                            const int32_t *start, size_t start_stride, int32_t *out,
                            size_t out_stride);
 
+/* *least and *most of lanes[r][c] + corrections[c], mod 2^32; columns of them. */
+typedef void pqs_gemm_extremes(size_t rows, size_t columns, const int32_t *lanes, size_t stride,
+                               const int32_t *corrections, int32_t *least, int32_t *most);
+
 typedef struct {
     size_t b_elements; /* k of one 4-byte word of b: 4 int8 or 2 int16 */
     size_t a_words;    /* words of a for one of b: 1; 2: one for each k, its other half 0; 16: tables */
     int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
+    pqs_gemm_extremes *extremes;
 } pqs_gemm_kernel;
 
 /* Sums mod 2^32. a: uint8, or int8 where a_signed; b: int8. */

@@ -2,6 +2,7 @@
  * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); `a_words` where a's words are
  * not broadcast. */
 #include "fast/gemm.h"
+#include "fast/gemm_extremes.h"
 
 #define VECTORS 2
 #define LANES (sizeof(vector) / 4)
@@ -73,4 +74,36 @@ static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, siz
     }
 #endif
     run_rows(rows, 0, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride);
+}
+
+static void find_extremes(size_t rows, size_t columns, const int32_t *lanes, size_t stride,
+                          const int32_t *corrections, int32_t *least, int32_t *most) {
+    if (columns < COLUMNS || !rows) {
+        some_extremes(rows, columns, lanes, stride, corrections, least, most);
+        return;
+    }
+    vector low[VECTORS], high[VECTORS], correction[VECTORS];
+    for (size_t v = 0; v < VECTORS; v++) {
+        correction[v] = load(corrections + v * LANES);
+        low[v] = high[v] = add(load(lanes + v * LANES), correction[v]);
+    }
+    for (size_t r = 1; r < rows; r++) {
+        for (size_t v = 0; v < VECTORS; v++) {
+            const vector x = add(load(lanes + r * stride + v * LANES), correction[v]);
+            low[v] = smaller(low[v], x);
+            high[v] = larger(high[v], x);
+        }
+    }
+    int32_t found[2][LANES];
+    for (size_t v = 1; v < VECTORS; v++) {
+        low[0] = smaller(low[0], low[v]);
+        high[0] = larger(high[0], high[v]);
+    }
+    store(found[0], low[0]);
+    store(found[1], high[0]);
+    *least = found[0][0], *most = found[1][0];
+    for (size_t i = 1; i < LANES; i++) {
+        *least = found[0][i] < *least ? found[0][i] : *least;
+        *most = found[1][i] > *most ? found[1][i] : *most;
+    }
 }

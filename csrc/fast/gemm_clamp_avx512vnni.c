@@ -13,7 +13,7 @@ static inline vector multiply_add(vector acc, vector a, vector b, const constant
 
 #include "fast/gemm_body.h"
 
-const pqs_gemm_kernel pqs_gemm_clamp__avx512vnni = {2, 2, 1, COLUMNS, run_gemm};
+const pqs_gemm_kernel pqs_gemm_clamp__avx512vnni = {2, 2, 1, COLUMNS, run_gemm, find_extremes};
 #else
 const pqs_gemm_kernel pqs_gemm_clamp__avx512vnni = {0};
 #endif

@@ -12,4 +12,4 @@ static inline int32_t multiply_add(int32_t acc, const int16_t *x, const int16_t 
 
 #include "fast/gemm_portable.h"
 
-const pqs_gemm_kernel pqs_gemm_clamp__portable = {2, A_WORDS, 1, COLUMNS, run_gemm};
+const pqs_gemm_kernel pqs_gemm_clamp__portable = {2, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};

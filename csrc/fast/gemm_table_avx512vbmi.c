@@ -13,7 +13,7 @@ static inline vector multiply_add(vector acc, vector tables, vector places, cons
 
 #include "fast/gemm_body.h"
 
-const pqs_gemm_kernel pqs_gemm_table__avx512vbmi = {4, 16, 1, COLUMNS, run_gemm};
+const pqs_gemm_kernel pqs_gemm_table__avx512vbmi = {4, 16, 1, COLUMNS, run_gemm, find_extremes};
 #else
 const pqs_gemm_kernel pqs_gemm_table__avx512vbmi = {0};
 #endif

@@ -15,6 +15,10 @@ static inline vector broadcast(const void *from) {
     return _mm512_set1_epi32(word);
 }
 
+static inline vector add(vector x, vector y) { return _mm512_add_epi32(x, y); }
+static inline vector smaller(vector x, vector y) { return _mm512_min_epi32(x, y); }
+static inline vector larger(vector x, vector y) { return _mm512_max_epi32(x, y); }
+
 /* pqs_gemm_constants in every lane. */
 typedef struct {
     vector a_flip, multipliers, minimum, maximum;

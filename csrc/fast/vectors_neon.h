@@ -19,6 +19,10 @@ static inline vector broadcast(const void *from) {
     return vdupq_n_s32(word);
 }
 
+static inline vector add(vector x, vector y) { return vaddq_s32(x, y); }
+static inline vector smaller(vector x, vector y) { return vminq_s32(x, y); }
+static inline vector larger(vector x, vector y) { return vmaxq_s32(x, y); }
+
 /* pqs_gemm_constants in every lane. */
 typedef struct {
     vector a_flip, multipliers, minimum, maximum;

@@ -302,6 +302,31 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
 int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
                  const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch);
 
+/* What proves, part by part of k, that a saturating sum is exact: INT8 and INT16.
+ * A lane's sum plus its correction is the true prefix; a prefix in [minimum - low, maximum - high]
+ * stays in [minimum, maximum] over the part that follows, whatever a in [a_low, a_high] does. */
+typedef struct {
+    size_t part_steps;    /* words of k in a part */
+    int32_t *corrections; /* [parts][starts] */
+    int64_t *low;         /* [parts][panels] */
+    int64_t *high;
+} pqs_gemm_checks;
+
+/* How many parts, starts and panels: for the arrays of pqs_gemm_checks. */
+void pqs_gemm_check_sizes(const pqs_gemm_plan *plan, size_t part_steps, size_t *parts,
+                          size_t *starts, size_t *panels);
+
+/* Fill the arrays; a_low, a_high: of a, zero point not yet subtracted. */
+int pqs_gemm_pack_checks(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride,
+                         int64_t a_low, int64_t a_high, pqs_gemm_checks *checks);
+
+/* pqs_gemm_run for sums that saturate at plan->minimum and maximum, as long as none does: *done rows
+ * are right, and the proof failed in those that follow, or all are. */
+int pqs_gemm_run_checked(const pqs_gemm_plan *plan, const pqs_gemm_checks *checks,
+                         const void *panels, const int32_t *start, size_t m, const void *a,
+                         size_t a_stride, int32_t *out, size_t out_stride, void *scratch,
+                         size_t *done);
+
 /* Windows of images; window m is column m mod out_columns of row m / out_columns mod out_rows of a
  * batch. All strides in bytes: *_step from window to window, *_stride from tap to tap. */
 typedef struct {

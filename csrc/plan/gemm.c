@@ -106,15 +106,25 @@ static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel
     }
 }
 
+static int is_sum(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_INT16;
+}
+
+/* What the lanes' a are too large by. */
+static uint32_t a_offset(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    if (!is_sum(plan)) return 0;
+    const uint32_t zero_point = (uint32_t)plan->a_zero_point;
+    if (!a_flip(plan, kernel)) return zero_point;
+    return zero_point + (kernel->a_signed ? (uint32_t)-128 : 128u);
+}
+
 /* sum((a - za) * b) = sum((a + f) * b) - (za + f) * sum(b), where a flip adds f = 128 to every a, or
  * -128 where the kernel's bytes are signed. */
 static int32_t start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
                         const int64_t *b) {
-    if (plan->kind != PQS_GEMM_INT8 && plan->kind != PQS_GEMM_INT16) return 0;
-    uint32_t offset = (uint32_t)plan->a_zero_point, sum = 0;
-    if (a_flip(plan, kernel)) offset += kernel->a_signed ? (uint32_t)-128 : 128u;
+    uint32_t sum = 0;
     for (size_t k = 0; k < plan->k; k++) sum += (uint32_t)b[k];
-    return (int32_t)(0u - offset * sum);
+    return (int32_t)(0u - a_offset(plan, kernel) * sum);
 }
 
 int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, void *panels,
@@ -197,7 +207,7 @@ static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, s
 
 /* Everything that stays the same from tile to tile of one block of rows. */
 typedef struct {
-    pqs_gemm_tile *tile;
+    const pqs_gemm_kernel *kernel;
     pqs_gemm_constants constants;
     size_t steps, columns, n; /* of b: steps of a panel, columns of a panel, columns that are there */
     const char *panels;
@@ -207,7 +217,8 @@ typedef struct {
     size_t rows;
     int32_t *out;
     size_t out_stride;
-    int adds; /* to what is in out, not to start */
+    int packs; /* a's own rows are no words */
+    int adds;  /* to what is in out, not to start */
 } block;
 
 /* A tile whose panel has columns beyond n: they stay in `edge`. */
@@ -217,7 +228,7 @@ static void run_edge(const block *of, size_t rows, size_t steps, const char *a, 
     for (size_t r = 0; r < rows; r++) {
         memcpy(edge[r], start + r * start_stride, columns * sizeof *edge[r]);
     }
-    of->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, edge[0],
+    of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, edge[0],
              PQS_GEMM_MAX_COLUMNS, edge[0], PQS_GEMM_MAX_COLUMNS);
     for (size_t r = 0; r < rows; r++) {
         memcpy(out + r * of->out_stride, edge[r], columns * sizeof *edge[r]);
@@ -239,7 +250,7 @@ static void run_panel(const block *of, size_t panel, size_t first, size_t steps)
         const int32_t *const start = goes_on ? out : of->start + column;
         const size_t start_stride = goes_on ? of->out_stride : 0;
         if (left >= of->columns) {
-            of->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, start,
+            of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, start,
                      start_stride, out, of->out_stride);
         } else {
             run_edge(of, rows, steps, a, b, start, start_stride, out, left);
@@ -289,47 +300,162 @@ static int overlap(const void *x, size_t x_bytes, const void *y, size_t y_bytes)
     return x_at < y_at ? y_at - x_at < x_bytes && y_bytes : x_at - y_at < y_bytes && x_bytes;
 }
 
-int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
-                 const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch) {
+/* The block that all rows of a call share; PQS_OK, or why there is none. */
+static int whole(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
+                 const void *a, size_t a_stride, int32_t *out, size_t out_stride,
+                 const void *scratch, block *now) {
     if (!plan || !panels || !start) return PQS_ERROR_NULL;
     const pqs_gemm_kernel *const kernel = kernel_of(plan, NULL);
     if (!kernel) return PQS_ERROR_NO_KERNEL;
     const int packs = !takes_rows(plan, kernel);
-    if ((m && !a) || (m && plan->n && !out) || (m && packs && !scratch)) {
-        return PQS_ERROR_NULL;
-    }
+    if ((m && !a) || (m && plan->n && !out) || (m && packs && !scratch)) return PQS_ERROR_NULL;
     if (overlap(a, extent(m, a_stride, plan->k * element_bytes(plan)), out,
                 extent(m, out_stride * sizeof *out, plan->n * sizeof *out))) {
         return PQS_ERROR_OVERLAP;
     }
+    *now = (block){.kernel = kernel,
+                   .constants = {.a_flip = a_flip(plan, kernel),
+                                 .minimum = plan->minimum,
+                                 .maximum = plan->maximum},
+                   .steps = steps_of(plan, kernel),
+                   .columns = kernel->columns,
+                   .n = plan->n,
+                   .panels = panels,
+                   .start = start,
+                   .a_stride = packs ? row_bytes(plan, kernel) : a_stride,
+                   .a_step = kernel->a_words * WORD,
+                   .out_stride = out_stride,
+                   .packs = packs};
+    return PQS_OK;
+}
+
+/* Words of the rows at hand: a's own, or packed into scratch. */
+static void pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows, size_t a_stride,
+                      void *scratch, block *now) {
+    now->a = now->packs ? scratch : rows;
+    for (size_t r = 0; now->packs && r < now->rows; r++) {
+        pack_row(plan, now->kernel, plane, rows + r * a_stride, (char *)scratch + r * now->a_stride);
+    }
+}
+
+int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
+                 const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch) {
+    block now;
+    const int status =
+        whole(plan, panels, start, m, a, a_stride, out, out_stride, scratch, &now);
+    if (status != PQS_OK) return status;
     const size_t planes = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
-    block now = {.tile = kernel->tile,
-                 .constants = {.a_flip = a_flip(plan, kernel),
-                               .minimum = plan->minimum,
-                               .maximum = plan->maximum},
-                 .steps = steps_of(plan, kernel),
-                 .columns = kernel->columns,
-                 .n = plan->n,
-                 .panels = panels,
-                 .start = start,
-                 .a_stride = packs ? row_bytes(plan, kernel) : a_stride,
-                 .a_step = kernel->a_words * WORD,
-                 .out_stride = out_stride};
     for (size_t first = 0; first < m; first += ROW_BLOCK) {
-        const char *const rows = (const char *)a + first * a_stride;
         now.rows = m - first < ROW_BLOCK ? m - first : ROW_BLOCK;
-        now.a = packs ? scratch : rows;
         now.out = out + first * out_stride;
         for (size_t plane = 0; plane < planes; plane++) {
-            for (size_t r = 0; packs && r < now.rows; r++) {
-                char *const to = (char *)scratch + r * now.a_stride;
-                pack_row(plan, kernel, plane, rows + r * a_stride, to);
-            }
+            pack_rows(plan, plane, (const char *)a + first * a_stride, a_stride, scratch, &now);
             now.adds = plane > 0;
             now.constants.multipliers = plane ? 0x80808080u : 0x01010101u;
             run_block(&now);
         }
         finish(plan, now.rows, now.out, out_stride);
+    }
+    return PQS_OK;
+}
+
+/* ---- saturating sums that are exact ---------------------------------------------------------- */
+
+void pqs_gemm_check_sizes(const pqs_gemm_plan *plan, size_t part_steps, size_t *parts,
+                          size_t *starts, size_t *panels) {
+    const pqs_gemm_kernel *const kernel = kernel_of(plan, NULL);
+    *parts = *starts = *panels = 0;
+    if (!kernel || !part_steps) return;
+    *parts = over(steps_of(plan, kernel), part_steps);
+    *panels = panels_of(plan, kernel);
+    *starts = *panels * kernel->columns;
+}
+
+/* Over one part of one column the sum of (a - za) * b lies in [*low, *high]; returns sum(b). */
+static int64_t bound_part(const pqs_gemm_plan *plan, const int64_t *b, size_t first, size_t stop,
+                          int64_t a_low, int64_t a_high, int64_t *low, int64_t *high) {
+    const int64_t least = a_low - plan->a_zero_point, most = a_high - plan->a_zero_point;
+    const int64_t l = least < 0 ? least : 0, h = most > 0 ? most : 0;
+    int64_t positive = 0, negative = 0;
+    for (size_t k = first; k < stop && k < plan->k; k++) {
+        positive += b[k] > 0 ? b[k] : 0;
+        negative += b[k] < 0 ? b[k] : 0;
+    }
+    *low = l * positive + h * negative;
+    *high = h * positive + l * negative;
+    return positive + negative;
+}
+
+int pqs_gemm_pack_checks(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride,
+                         int64_t a_low, int64_t a_high, pqs_gemm_checks *checks) {
+    if (!plan || !checks || (!b && plan->n)) return PQS_ERROR_NULL;
+    const pqs_gemm_kernel *const kernel = kernel_of(plan, NULL);
+    if (!kernel || !is_sum(plan) || !checks->part_steps) return PQS_ERROR_NO_KERNEL;
+    size_t parts, starts, panels;
+    pqs_gemm_check_sizes(plan, checks->part_steps, &parts, &starts, &panels);
+    memset(checks->corrections, 0, parts * starts * sizeof *checks->corrections);
+    memset(checks->low, 0, parts * panels * sizeof *checks->low);
+    memset(checks->high, 0, parts * panels * sizeof *checks->high);
+    const size_t part_k = checks->part_steps * kernel->b_elements;
+    for (size_t column = 0; column < plan->n; column++) {
+        uint32_t left = 0u - (uint32_t)start_of(plan, kernel, b + column * b_stride);
+        for (size_t part = 0; part < parts; part++) {
+            int64_t low, high;
+            const int64_t sum = bound_part(plan, b + column * b_stride, part * part_k,
+                                           (part + 1) * part_k, a_low, a_high, &low, &high);
+            const size_t panel = part * panels + column / kernel->columns;
+            checks->corrections[part * starts + column] = (int32_t)left;
+            if (low < checks->low[panel]) checks->low[panel] = low;
+            if (high > checks->high[panel]) checks->high[panel] = high;
+            left -= a_offset(plan, kernel) * (uint32_t)sum;
+        }
+    }
+    return PQS_OK;
+}
+
+/* Whether every prefix of a panel's columns leaves room for the part that follows. */
+static int has_room(const block *of, const int32_t *prefixes, size_t stride, size_t rows,
+                    const int32_t *corrections, size_t columns, int64_t low, int64_t high) {
+    int32_t least, most;
+    of->kernel->extremes(rows, columns, prefixes, stride, corrections, &least, &most);
+    return least + low >= of->constants.minimum && most + high <= of->constants.maximum;
+}
+
+static int run_block_checked(const block *of, const pqs_gemm_checks *checks) {
+    const size_t panels = over(of->n, of->columns), starts = panels * of->columns;
+    for (size_t first = 0, part = 0; first < of->steps; first += checks->part_steps, part++) {
+        const size_t left = of->steps - first;
+        const size_t steps = left < checks->part_steps ? left : checks->part_steps;
+        for (size_t panel = 0; panel < panels; panel++) {
+            const size_t column = panel * of->columns, at = part * panels + panel;
+            const size_t columns = of->n - column < of->columns ? of->n - column : of->columns;
+            const int32_t *const prefixes = first ? of->out + column : of->start + column;
+            if (!has_room(of, prefixes, of->out_stride, first ? of->rows : 1,
+                          checks->corrections + part * starts + column, columns, checks->low[at],
+                          checks->high[at])) {
+                return 0;
+            }
+            run_panel(of, panel, first, steps);
+        }
+    }
+    return 1;
+}
+
+int pqs_gemm_run_checked(const pqs_gemm_plan *plan, const pqs_gemm_checks *checks,
+                         const void *panels, const int32_t *start, size_t m, const void *a,
+                         size_t a_stride, int32_t *out, size_t out_stride, void *scratch,
+                         size_t *done) {
+    if (!checks || !done) return PQS_ERROR_NULL;
+    block now;
+    const int status =
+        whole(plan, panels, start, m, a, a_stride, out, out_stride, scratch, &now);
+    if (status != PQS_OK) return status;
+    if (!is_sum(plan)) return PQS_ERROR_NO_KERNEL;
+    for (*done = 0; *done < m; *done += now.rows) {
+        now.rows = m - *done < ROW_BLOCK ? m - *done : ROW_BLOCK;
+        now.out = out + *done * out_stride;
+        pack_rows(plan, 0, (const char *)a + *done * a_stride, a_stride, scratch, &now);
+        if (!run_block_checked(&now, checks)) break;
     }
     return PQS_OK;
 }

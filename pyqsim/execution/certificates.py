@@ -52,6 +52,19 @@ class Columns:
     def _negative(self) -> Ints:
         return np.asarray(np.minimum(self.integers, 0).sum(axis=1, dtype=np.int64))
 
+    @cached_property
+    def _squares(self) -> float:
+        return float(np.square(self.integers, dtype=np.float64).sum(axis=1).max(initial=0.0))
+
+    def likely_reach(self, low: int, high: int) -> float:
+        """How far sums go, five standard deviations, if a is uniform on low..high.
+
+        Nothing is proven by it: it tells which proof is worth a trial.
+        """
+        mean, variance = (low + high) / 2, ((high - low + 1) ** 2 - 1) / 12
+        drift = np.abs(self._positive + self._negative).max(initial=0)
+        return float(abs(mean) * drift + 5 * np.sqrt(variance * self._squares))
+
     def subset_sums(self, a: Interval) -> Interval:
         """Extremes of ``sum(a_k * b_k)`` over any subset of k, any column and any a inside.
 

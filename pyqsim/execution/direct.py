@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim._native import Gemm
+from pyqsim.execution.checked import CheckedGemm
 
 __all__ = ["DirectGemm", "even_rows"]
 
@@ -25,14 +26,14 @@ class DirectGemm:
 
     Attributes
     ----------
-    gemm : Gemm
+    gemm : Gemm or CheckedGemm
     explanation : tuple of str
         Lines of `Runner.explain`.
     largest_work : int or None
         Products up to which this is the best way; None: always.
     """
 
-    gemm: Gemm
+    gemm: Gemm | CheckedGemm
     explanation: tuple[str, ...]
     largest_work: int | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Accumulate, Datapath, Multiply, Product, Shift
 from pyqsim.execution.call_data import interval_of
 from pyqsim.execution.certificates import Columns, linear_sum
+from pyqsim.execution.checked import CheckedGemm
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.tables import table_form
 from pyqsim.execution.telemetry import Chain
@@ -26,6 +28,10 @@ Ints = npt.NDArray[np.int64]
 #: What the kernels take a's integers as, the smallest first.
 ELEMENTS = tuple(np.dtype(kind) for kind in (np.uint8, np.int8, np.int16))
 
+#: Lengths of K from which a proof while running is worth its checks, and words of k between them.
+_LONG = 64
+_PARTS = (64, 32, 16, 8)
+
 _CLAMPING = (OverflowRule.SATURATE, OverflowRule.SATURATE_SYMMETRIC)
 
 
@@ -33,14 +39,14 @@ _CLAMPING = (OverflowRule.SATURATE, OverflowRule.SATURATE_SYMMETRIC)
 class ChainGemm:
     """A chain as a packed product: what its sums start from, and why it may stand for the chain."""
 
-    gemm: Gemm
-    start: npt.NDArray[np.int32] | None
+    gemm: Gemm | CheckedGemm
+    start: Any
     reason: str
 
     @property
     def explanation(self) -> str:
         """The kernel, its instruction set and the proof."""
-        return f"gemm, {self.gemm.form.kind} on {self.gemm.isa}: {self.reason}"
+        return f"gemm, {self.gemm.name}: {self.reason}"
 
 
 class GemmChooser:
@@ -101,13 +107,33 @@ class GemmChooser:
         if isinstance(found, str):
             return found
         forms, reason = found
+        gemm = self._first(chain, [form for form in forms if not form.part_steps], columns)
+        if gemm is None:
+            return "this CPU has no kernel for it"
+        exact = self._first_checked(chain, [form for form in forms if form.part_steps], columns)
+        both = gemm if exact is None else CheckedGemm(exact, gemm)
+        return ChainGemm(
+            both, both.with_bias(None if bias is None or not len(bias) else bias[0]), reason
+        )
+
+    def _first(self, chain: Chain, forms: list[GemmForm], columns: Columns) -> Gemm | None:
+        gemms = (self._gemm(chain, form, columns) for form in forms)
+        return next((gemm for gemm in gemms if gemm is not None), None)
+
+    def _first_checked(self, chain: Chain, forms: list[GemmForm], columns: Columns) -> Gemm | None:
+        """The exact product with the longest parts that leave the sums the room they may need."""
         for form in forms:
             gemm = self._gemm(chain, form, columns)
-            if gemm is not None:
-                return ChainGemm(
-                    gemm, gemm.with_bias(None if bias is None or not len(bias) else bias[0]), reason
-                )
-        return "this CPU has no kernel for it"
+            if gemm is None or gemm.checks is None:
+                continue
+            limits = np.iinfo(form.a_dtype)
+            needed = columns.likely_reach(
+                int(limits.min) - form.a_zero_point, int(limits.max) - form.a_zero_point
+            )
+            part = max(int(gemm.checks.high.max()), -int(gemm.checks.low.min()))
+            if part + needed <= form.maximum:
+                return gemm
+        return None
 
     def _columns_of(self, chain: Chain) -> Columns:
         key = (chain.b_plane, chain.group)
@@ -171,12 +197,17 @@ def _forms(
         total = bounds.add(columns.subset_sums(centered), bias)
         if not total.fits(32):
             return f"a sum may reach {total.low}..{total.high}, which int32 does not hold"
-    bytes_fit = columns.interval.fits(8) and dtype.itemsize == 1
-    kinds = ("int8", "int16") if bytes_fit else ("int16",)
     forms = [
-        GemmForm(kind, dtype, register.bits or 32, register.signed, zero_point) for kind in kinds
+        GemmForm(kind, dtype, register.bits or 32, register.signed, zero_point)
+        for kind in _sum_kinds(columns, dtype)
     ]
     return forms, linear.reason
+
+
+def _sum_kinds(columns: Columns, dtype: np.dtype) -> tuple[str, ...]:
+    """Exact products of these operands, the faster first."""
+    bytes_fit = columns.interval.fits(8) and dtype.itemsize == 1
+    return ("int8", "int16") if bytes_fit else ("int16",)
 
 
 def _clamping(
@@ -208,6 +239,12 @@ def _clamping(
         forms.append(GemmForm("clamp", dtype, 32, True, zero_point, 0, low, high))
     if not forms:
         return "int32 does not hold a sum before it saturates"
+    if columns.integers.shape[1] >= _LONG and Interval(low, high).fits(31):
+        forms += [
+            GemmForm(kind, dtype, 32, True, zero_point, 0, low, high, part_steps=steps)
+            for kind in _sum_kinds(columns, dtype)
+            for steps in _PARTS
+        ]
     return forms, "one accumulator saturates at every addition"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -293,3 +294,59 @@ def test_sums_of_table_entries_are_certified_by_what_occurs() -> None:
     assert kind_of(run) == "table"
     with pytest.raises(qs.errors.OverflowTrap):
         run(np.full((5, 64), 64, np.int8))
+
+
+# -- sums that are proven while they run ---------------------------------------------------------
+
+
+def spikes(rng: np.random.Generator, m: int, n: int, k: int, bits: int) -> tuple[Any, Any]:
+    """Quiet operands, and rows whose sum leaves `bits` somewhere inside K and comes back."""
+    a = rng.integers(-8, 8, (m, k), dtype=np.int8)
+    b = rng.integers(-128, 128, (k, n), dtype=np.int8)
+    length = 2 ** (bits - 1) // 127**2 + 2
+    for row in rng.choice(m, min(m, int(rng.integers(0, 4))), replace=False):
+        column, first = int(rng.integers(n)), int(rng.integers(0, k - 2 * length))
+        up, down = slice(first, first + length), slice(first + length, first + 2 * length)
+        b[up, column], a[row, up] = 127, 127
+        b[down, column], a[row, down] = 127, -127
+    return a, b
+
+
+@pytest.mark.parametrize("bits", [20, 21, 22])
+def test_sums_that_leave_and_come_back_are_seen(isa: str, bits: int, level: int) -> None:
+    """Rows around blocks of 96, excursions anywhere inside a part of k."""
+    rng = np.random.default_rng(bits)
+    kinds: Counter[str] = Counter()
+    overflowed = 0
+    for _ in range({1: 12, 2: 1_000}[level]):
+        m, n = int(rng.choice([1, 7, 95, 96, 97, 200])), int(rng.integers(1, 40))
+        k = int(rng.integers(2 * (2 ** (bits - 1) // 127**2 + 2) + 1, 700))
+        a, b = spikes(rng, m, n, k, bits)
+        step = qs.Accumulate(bits, "saturate", start="bias")
+        bias = rng.integers(-(2 ** (bits - 2)), 2 ** (bits - 2), n)
+        x = qs.QTensor(a, qs.Affine(8), 1.0, int(rng.integers(-3, 4)))
+        machine = qs.Datapath(reduce=(step,))
+        run = qs.plan(b, machine, isa=isa)
+        got = run(x, bias=bias)
+        expected, seen = qs.matmul(x, b, machine, bias=bias, kernel="reference", events=True)
+        np.testing.assert_array_equal(got, expected)
+        overflowed += seen.overflows > 0
+        kinds["while" if "while sums are proven" in run.explain() else "other"] += 1
+    assert overflowed > 0
+    assert kinds["while"] > 0 or bits < 22
+
+
+def test_a_proof_is_as_sharp_as_it_says() -> None:
+    """A prefix that leaves exactly the room that the next part may need, and one unit less."""
+    k, bits = 640, 22
+    b = np.ones((k, 1), dtype=np.int8)
+    b[::2] = -1
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(bits, "saturate", start="bias"),)))
+    a = np.where(b[:, 0] > 0, 127, -128).astype(np.int8)
+    rows = np.stack([a, -1 - a])
+    reach = int(a.astype(np.int64) @ b[:, 0])
+    for bias in range(2 ** (bits - 1) - reach - 2, 2 ** (bits - 1) - reach + 3):
+        got = run(rows, bias=bias)
+        machine = qs.Datapath(reduce=(qs.Accumulate(bits, "saturate", start="bias"),))
+        expected = qs.matmul(rows, b, machine, bias=bias, kernel="reference")
+        assert got.tolist() == expected.tolist()
