@@ -10,7 +10,9 @@ import numpy.typing as npt
 from pyqsim.calibration.choice import K_MEANS
 from pyqsim.calibration.codebook import fit_codebook_tensor
 from pyqsim.calibration.fit import Reals
+from pyqsim.calibration.float32_encoding import ARITHMETIC, Arithmetic, encode_in_float32
 from pyqsim.calibration.scale import fit_scale
+from pyqsim.checks import check_choice
 from pyqsim.errors import ModeError, QuantizationError
 from pyqsim.formats import Codebook
 from pyqsim.formats.base import Format, check_format, real_array
@@ -31,6 +33,7 @@ def quantize(
     zero_point: npt.ArrayLike | None = None,
     group: int | None = None,
     group_axis: int = 0,
+    arithmetic: Arithmetic = "exact",
     **options: Any,
 ) -> QTensor:
     """Quantize real numbers.
@@ -59,6 +62,18 @@ def quantize(
         Only with `scale`; default 0.
     group, group_axis : int, optional
         One scale for every `group` elements along `group_axis`.
+    arithmetic : {"exact", "divide", "reciprocal", "fused"}
+        "exact": decisions are made on the rational x / scale. The others are float32 arithmetic of
+        runtimes, for `Affine`; x and the scale are rounded to float32 first.
+
+        ========== ============================================ ================================
+        divide     ``round(F(x / s)) + zero_point``             onnxruntime QuantizeLinear; with
+                                                                rounding="half_away" LiteRT's
+                                                                reference, TFLite Micro
+        reciprocal ``round(F(x * F(1 / s))) + zero_point``      torch.fake_quantize, XNNPACK,
+                                                                LiteRT's optimized kernels
+        fused      ``round(fma(x, F(1 / s), zero_point))``      torch.quantize_per_tensor
+        ========== ============================================ ================================
     **options
         Of the fit: `symmetric`, `power_of_two`, `percentile`, `top_k`, `bins`, `grid`, or those
         of the format's own fit.
@@ -74,6 +89,8 @@ def quantize(
         `zero_point` without `scale`, a format that is made from codes.
     ModeError
         For a rounding the format does not take, an unknown method, options with `scale`.
+    DatapathError
+        For an unknown arithmetic.
     OperandError
         For complex numbers, objects and other things that are not real numbers; an `fmt` that is
         no format.
@@ -84,7 +101,8 @@ def quantize(
 
     Notes
     -----
-    Every decision is made on the exact rational x / scale; see `Format.encode`.
+    Every decision of ``arithmetic="exact"`` is made on the exact rational x / scale; see
+    `Format.encode`. The others are verified against the runtimes named.
 
     Examples
     --------
@@ -99,6 +117,7 @@ def quantize(
     Codebook([-1, 0, 1], [-0.5, 0.625], frac_bits=0)
     """
     check_format(fmt)
+    check_choice("quantize", "arithmetic", arithmetic, ARITHMETIC)
     reals = real_array("x", x)
     granularity = Granularity(reals.shape, axis, group, group_axis)
     if scale is not None:
@@ -114,10 +133,24 @@ def quantize(
             reals, fmt, axis, method, group=group, group_axis=group_axis, **options
         )
     scales, zero_points = granularity.parameters(fmt, scale, zero_point)
-    codes = fmt.encode(
-        reals, _spread(scales, fmt, granularity), granularity.spread(zero_points), rounding
-    )
+    spread_zero_points = granularity.spread(zero_points)
+    if arithmetic == "exact":
+        codes = fmt.encode(reals, _spread(scales, fmt, granularity), spread_zero_points, rounding)
+    else:
+        scales = _in_float32(scales)
+        spread = _spread(scales, fmt, granularity)
+        codes = encode_in_float32(reals, fmt, spread, spread_zero_points, rounding, arithmetic)
     return QTensor(codes, fmt, scales, zero_points, axis, group, group_axis)
+
+
+def _in_float32(scales: Reals) -> Reals:
+    """Scales rounded to float32, ties to even."""
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = scales.astype(np.float32).astype(np.float64)
+    wrong = ~(np.isfinite(rounded) & (rounded > 0))
+    if wrong.any():
+        raise QuantizationError(f"scale={scales[wrong].flat[0]}, allowed: inside float32's range")
+    return rounded
 
 
 def _refuse_options(options: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ DOORS: dict[str, tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = 
     ),
     "quantize": (
         qs.quantize, ("x", "fmt"),
-        ("axis", "method", "rounding", "scale", "zero_point", "group", "group_axis"),
+        ("axis", "method", "rounding", "scale", "zero_point", "group", "group_axis", "arithmetic"),
     ),
     "QTensor": (
         qs.QTensor, ("codes", "fmt"), ("scale", "zero_point", "axis", "group", "group_axis")
