@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -107,18 +108,37 @@ def test_a_wrong_program_is_named(capsys):
         ("garbage", "answered 'ERROR: x propagated', allowed: NUMBER y,y,..."),
         ("twice", "call 3 answered twice"),
         ("short", "outputs for call 3, allowed: "),
+        ("stray", "answered call 1000000, allowed: 0..49"),
+        ("huge", "allowed: int64"),
         ("early", "ended with status 7 after 3 of"),
         ("silent", "no answer for 1 s, 3 of"),
     ],
 )
 def test_programs_that_misbehave(capsys, fault, words):
-    command = program(fault)
+    command, began = program(fault), time.perf_counter()
     machine = "Datapath(reduce=(Accumulate(20, 'saturate', start='bias'),))"
     status, out, _ = run(
         capsys, "--datapath", machine, "--program", command, "--timeout", 1, "--a", "Affine(2)"
     )
     assert status == 2
     assert words in out
+    assert time.perf_counter() - began < 20  # "silent" sleeps for 60 s
+
+
+def test_words_beyond_the_stated_width(capsys, tmp_path):
+    """The machine's result has 32 bits, so has a word in hexadecimal."""
+    (tmp_path / "kernel.py").write_text(
+        "import sys\n"
+        "for line in sys.stdin:\n"
+        "    f = dict(w.split('=') for w in line.split()[1:])\n"
+        "    print(line.split()[0], ','.join(['1' * 9] * (int(f['m']) * int(f['n']))))\n"
+    )
+    status, out, _ = run(
+        capsys, "--datapath", "Datapath(reduce=(Accumulate(32),))", "--radix", 16,
+        "--program", f"{sys.executable} {tmp_path}/kernel.py",
+    )  # fmt: skip
+    assert status == 2
+    assert "allowed: words of 32 bits" in out
 
 
 def test_hex_lines(capsys, tmp_path):
@@ -305,6 +325,17 @@ def test_recorded_outputs(capsys, tmp_path):
         (["--target", "no-such", "--python", "math:gcd"], "target='no-such'"),
         (["--datapath", "Datapath()", "--program", "/no/such/program"], "a program that starts"),
         (["--vectors", "nowhere"], "a description of vectors"),
+        (
+            ["--datapath", "Datapath()", "--b", "BitPlanes(2)", "--python", "math:gcd"],
+            "planes=2, allowed: 1",
+        ),
+        (
+            [
+                "--datapath", "Datapath()", "--python", "math:gcd", "--junit",
+                "/no/such/folder/r.xml",
+            ],
+            "/no/such/folder",
+        ),
     ],
 )  # fmt: skip
 def test_calls_that_cannot_be_carried_out(capsys, words, message):
@@ -322,6 +353,8 @@ def test_c_functions_that_misbehave(capsys, tmp_path):
         "{ (void)a; (void)b; (void)out; return 3; }\n"
         "void beyond(size_t m, size_t n, const int8_t *a, const int8_t *b, int32_t *out)"
         "{ (void)a; (void)b; out[m * n] = 0; }\n"
+        "void takes(const int8_t *a, const int8_t *b, const int8_t *bias, int32_t *out)"
+        "{ (void)a; (void)b; (void)bias; (void)out; }\n"
         "void dies(const int8_t *a, const int8_t *b, int32_t *out)"
         "{ (void)a; (void)b; (void)out; abort(); }\n"
         "void hangs(const int8_t *a, const int8_t *b, int32_t *out)"
@@ -339,6 +372,11 @@ def test_c_functions_that_misbehave(capsys, tmp_path):
             "Datapath(output=(AddBias(32),))",
             "int fails(const int8_t *a, const int8_t *b, int32_t *out)",
             "the machine reads bias",
+        ),
+        (
+            "Datapath(output=(AddBias(32),))",
+            "void takes(const int8_t *a, const int8_t *b, const int8_t *bias, int32_t *out)",
+            "bias does not fit int8_t *",
         ),
         (
             "Datapath()",

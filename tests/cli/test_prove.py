@@ -52,6 +52,42 @@ def test_an_archive(capsys: Any, tmp_path: Path) -> None:
     ]
 
 
+def rows(capsys: Any, *words: str) -> list[list[str]]:
+    """The lines of every table, without heads."""
+    main(["prove", *words])
+    lines = capsys.readouterr().out.splitlines()
+    return [line.split() for line in lines if line and not line.startswith(("-", "layer", "chan"))]
+
+
+def test_a_tree_changes_what_is_needed(capsys: Any, tmp_path: Path) -> None:
+    """x in 3..5: 50, 20, 70 one after another, 8 bits; pairs are at most 20, then 40, 7 bits."""
+    np.save(tmp_path / "w.npy", np.array([[10], [-10], [10], [-10]]))
+    words = (str(tmp_path / "w.npy"), "--input", "3..5")
+    assert rows(capsys, *words)[0][3] == "8"
+    assert rows(capsys, *words, "--tree", "2")[0][3] == "7"
+
+
+def test_whether_order_matters(capsys: Any, tmp_path: Path) -> None:
+    """7 bits hold 63 of 70: saturation depends on the order, wrapping never does."""
+    np.save(tmp_path / "w.npy", np.array([[10], [-10], [10], [-10]]))
+    words = (str(tmp_path / "w.npy"), "--input", "3..5", "--bits")
+    assert rows(capsys, *words, "7")[0][-1] == "yes"
+    assert rows(capsys, *words, "7", "--overflow", "wrap")[0][-1] == "no"
+    assert rows(capsys, *words, "9")[0][-1] == "no"
+
+
+def test_every_channel_has_its_line(capsys: Any, tmp_path: Path) -> None:
+    """x in -1..7: the smallest and largest sums of two columns, by hand."""
+    np.save(tmp_path / "w.npy", np.array([[3, -2], [-1, 10]]))
+    found = rows(capsys, str(tmp_path / "w.npy"), "--input=-1..7", "--channels")
+    assert [line[:4] for line in found[-2:]] == [["0", "6", "-10", "22"], ["1", "8", "-24", "72"]]
+
+
+def test_narrower_weights_need_a_narrower_accumulator(capsys: Any) -> None:
+    exact = [int(rows(capsys, "mlp", "--weight-bits", bits)[0][3]) for bits in ("4", "8")]
+    assert exact[0] < exact[1]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

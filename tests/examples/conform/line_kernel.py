@@ -1,7 +1,8 @@
 """The machine of machine.json as a program: a line a call on stdin, a line of outputs on stdout.
 
 Stands for an RTL bench or a device on a cable. ``--fault`` makes it misbehave, for the tests:
-wrap (a wrong accumulator), garbage, twice, short, early (ends after three answers), silent.
+wrap (a wrong accumulator), garbage, twice, short, stray (a call nobody made), huge (more than
+int64 holds), early (ends after three answers), silent.
 """
 
 import sys
@@ -43,6 +44,10 @@ def main():
             time.sleep(60)
         if answered == 3 and fault == "garbage":
             print("ERROR: x propagated", flush=True)
+        if answered == 3 and fault == "stray":
+            number = 10**6
+        if answered == 3 and fault == "huge" and values:
+            values[0] = 2**63
         if answered == 3 and fault == "short":
             values.append(0)
         print(number, ",".join(map(str, values)), flush=True)
