@@ -205,13 +205,13 @@ def test_a_failed_write_leaves_the_old_files(tmp_path, monkeypatch):
         ({"seed": -1}, "seed=-1"),
     ],
 )
-def test_impossible_recipes(change, words):
+def test_impossible_recipes(change, words, tmp_path):
     with pytest.raises(qs.errors.DatapathError, match=words):
         replace(RECIPES["mac"], **change)
     with pytest.raises(qs.errors.OperandError, match="planes=2, allowed: 1"):
         replace(RECIPES["mac"], b=qs.BitPlanes(2))
     with pytest.raises(VectorFileError, match="format='bin', allowed: hex"):
-        vectors.write("nowhere", vectors.make(RECIPES["mac"]), ["bin"])
+        vectors.write(tmp_path, vectors.make(RECIPES["mac"]), ["bin"])
     trapping = qs.Datapath(reduce=(qs.Accumulate(2, "trap"),))
     with pytest.raises(qs.errors.OverflowTrap):
         vectors.make(replace(RECIPES["mac"], datapath=trapping, calls=40))
