@@ -329,19 +329,20 @@ def test_recorded_outputs(capsys, tmp_path):
             ["--datapath", "Datapath()", "--b", "BitPlanes(2)", "--python", "math:gcd"],
             "planes=2, allowed: 1",
         ),
-        (
-            [
-                "--datapath", "Datapath()", "--python", "math:gcd", "--junit",
-                "/no/such/folder/r.xml",
-            ],
-            "/no/such/folder",
-        ),
     ],
 )  # fmt: skip
 def test_calls_that_cannot_be_carried_out(capsys, words, message):
     status, out, err = run(capsys, *words)
     assert status == 2
     assert message in out + err
+
+
+@pytest.mark.parametrize("option", ["--junit", "--json"])
+def test_files_that_cannot_be_written_are_refused_before_the_run(capsys, tmp_path, option):
+    file = tmp_path / "missing" / "r"
+    status, out, err = run(capsys, "--datapath", "Datapath()", "--python", "math:gcd", option, file)
+    assert (status, out) == (2, "")
+    assert str(file.parent) in err
 
 
 def test_c_functions_that_misbehave(capsys, tmp_path):
