@@ -19,6 +19,7 @@ from harness.expected import product
 from harness.peaks import best_peak, reading
 
 import pyqsim as qs
+from pyqsim.cli.options import int_in
 
 Codes = npt.NDArray[Any]
 
@@ -46,17 +47,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     report.add_options(parser)
     parser.add_argument(
-        "--sizes", nargs="+", metavar="MxNxK", help="default: nine, two with --quick"
+        "--sizes",
+        nargs="+",
+        type=size_of,
+        metavar="MxNxK",
+        help="default: nine, two with --quick",
     )
     options = parser.parse_args()
     found = report.start(options)
     found["peers"]["oneDNN"] = programs.onednn_version()
     print(f"oneDNN {found['peers']['oneDNN'] or 'not installed'}")
-    sizes = QUICK_SIZES if options.quick else SIZES
-    if options.sizes:
-        sizes = [tuple(map(int, size.split("x"))) for size in options.sizes]
+    sizes = options.sizes or (QUICK_SIZES if options.quick else SIZES)
     contests = (contest for size in sizes for contest in contests_of(*size, options.threads))
     report.finish(options, found, report.run(options, contests, report.GMAC))
+
+
+def size_of(text: str) -> tuple[int, ...]:
+    """Parse M x N x K."""
+    size = tuple(map(int_in(1, 65536), text.split("x")))
+    if len(size) != 3:
+        raise argparse.ArgumentTypeError(f"{text!r}, allowed: three sizes, as in 64x64x64")
+    return size
 
 
 def contests_of(m: int, n: int, k: int, threads: int) -> Iterator[Contest]:

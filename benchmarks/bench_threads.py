@@ -18,6 +18,7 @@ from harness.contest import Contest, Contestant
 from harness.expected import product, saturated
 
 import pyqsim as qs
+from pyqsim.cli.options import int_in
 
 Codes = npt.NDArray[Any]
 
@@ -32,7 +33,11 @@ def main() -> None:
     report.add_options(parser, threads=False)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parser.add_argument(
-        "--threads", type=int, default=cores, metavar="N", help=f"at most (default: {cores})"
+        "--threads",
+        type=int_in(1, 1024),
+        default=cores,
+        metavar="N",
+        help=f"at most (default: {cores})",
     )
     options = parser.parse_args()
     found = report.start(options)

@@ -15,6 +15,7 @@ from harness.machine import alone, environment
 from harness.peaks import why_no_peaks
 from pyqsim.cli.bench import kernel_of as kernel
 from pyqsim.cli.json_file import check_writable, write_json
+from pyqsim.cli.options import int_in
 from pyqsim.text_table import aligned
 
 __all__ = ["GMAC", "Unit", "add_options", "chosen", "finish", "kernel", "noted", "run", "start"]
@@ -69,7 +70,11 @@ def add_options(parser: argparse.ArgumentParser, *, threads: bool = True) -> Non
     )
     if threads:
         parser.add_argument(
-            "--threads", type=int, default=1, metavar="N", help="of every program (default: 1)"
+            "--threads",
+            type=int_in(1, 1024),
+            default=1,
+            metavar="N",
+            help="of every program (default: 1)",
         )
 
 
