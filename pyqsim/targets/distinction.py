@@ -16,8 +16,8 @@ class Witness:
     Attributes
     ----------
     inputs : mapping
-        Of targets: a (one row), b (one column), bias, a_scale, b_scale, out_scale; of schemes: acc
-        and scale.
+        Of targets: a (one row), b (one column), bias, a_scale, b_scale, out_scale, out_zero_point;
+        of schemes: acc, and what `SchemeNumbers` takes.
     outputs : mapping of str to int or None
         None where a candidate cannot take the input.
     """

@@ -184,5 +184,6 @@ def _witness(probe: Probe, m: int, n: int, targets: Sequence[Target]) -> Witness
         "b": probe.columns[:, n].tolist(),
         "bias": probe.bias,
         **dict(zip(names, probe.scales, strict=True)),
+        "out_zero_point": probe.zero_point,
     }
     return Witness(inputs, outputs)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim.checks import integer_array
-from pyqsim.datapath import Datapath, Requantize
+from pyqsim.datapath import AddZeroPoint, Datapath, Requantize
 from pyqsim.errors import CodeError, DatapathError, OperandError, ShapeError
 from pyqsim.formats import Affine
 from pyqsim.ops.matmul import matmul
@@ -102,6 +102,9 @@ class LayerData:
             self._check_shifts(target, target.shifts)
         if not target.zero_points and (self.a_zero_point or np.any(self.b_zero_point)):
             raise DatapathError(f"{target.name}: has no zero points, allowed: 0")
+        adds = any(isinstance(step, AddZeroPoint) for step in target.datapath.output)
+        if self.has_scales and np.any(self.out_zero_point) and not adds:
+            raise DatapathError(f"{target.name}: adds no output zero point, allowed: 0")
 
     def _check_shifts(self, target: Target, allowed: IntegerRange) -> None:
         assert self.a_scale is not None

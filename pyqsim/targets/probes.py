@@ -62,7 +62,7 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """Rows a and columns b, all pairs of them; one bias and one triple of scales.
+    """Rows a and columns b, all pairs of them; one bias, triple of scales and zero point.
 
     Attributes
     ----------
@@ -71,6 +71,8 @@ class Probe:
     bias : int
     scales : tuple of float
         a_scale, b_scale, out_scale.
+    zero_point : int
+        Of the output.
     size : ndarray, (M, N)
         Sum of the operands' magnitudes.
     """
@@ -79,6 +81,7 @@ class Probe:
     columns: Ints
     bias: int
     scales: tuple[float, float, float]
+    zero_point: int = 0
     size: Ints = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,13 @@ class Probe:
         """Some rows and columns of it."""
         a_scale, b_scale, out_scale = self.scales
         return LayerData(
-            self.rows[rows], self.columns[:, columns], self.bias, a_scale, b_scale, out_scale
+            self.rows[rows],
+            self.columns[:, columns],
+            self.bias,
+            a_scale,
+            b_scale,
+            out_scale,
+            out_zero_point=self.zero_point,
         )
 
     def answer(self, target: Target) -> Answer:
@@ -141,6 +150,7 @@ def _probes() -> Iterator[Probe]:
         yield Probe(_edges()[:, None], ones, bias, scales)
     for bias in (2**16 - 1, 2**32 - 1):  # the ends of unsigned lanes
         yield Probe(_edges()[:, None], ones, bias, _SCALES[0])
+    yield Probe(_edges()[:, None], ones, 0, (1.0, 1.0, 2.0), zero_point=1)  # odd: moves ties
     for scales in _ENCODINGS:
         yield Probe(_edges()[:, None], ones, 0, scales)
     for bias in (3 << 22, 2**31 - 1):  # products with 128 that leave 32 bits, or shifted by 8 do

@@ -81,6 +81,10 @@ def test_smallest_witnesses() -> None:
     assert (corner["a"], corner["b"]) == ([-32768], [-32768])
     vnni = distinguish(["x86-vpdpbusd", "x86-vpdpbusds"]).witnesses[0].inputs
     assert (vnni["a"], vnni["b"], vnni["bias"]) == ([1], [1], 2**31 - 1)
+    # 1/2 is 0, plus 1; 1/2 + 1 is 2: ties to even, with the zero point after and before them
+    tie = distinguish(["ort-vnni", "torch-onednn"]).witnesses[0]
+    assert tie.inputs["out_zero_point"] == 1
+    assert tie.outputs == {"ort-vnni": 1, "torch-onednn": 2}
 
 
 def test_every_pair_of_targets_is_separated_or_settled() -> None:
@@ -178,6 +182,10 @@ def test_layers_that_no_target_takes_are_refused(tmp_path: Path) -> None:
     """At the door, with what is allowed."""
     with pytest.raises(DatapathError, match="all of them or none"):
         LayerData([[1]], [[1]], a_scale=1.0)
+    moved = LayerData([[1]], [[1]], 0, a_scale=1, b_scale=1, out_scale=1, out_zero_point=3)
+    assert moved.run(qs.targets.get("ort-vnni")) == 4
+    with pytest.raises(DatapathError, match="adds no output zero point"):
+        moved.run(qs.targets.get("gemmini-functional"))
     np.savez(tmp_path / "odd.npz", a=[[1]], c=[[1]])
     with pytest.raises(OperandError, match="a and b"):
         load_arrays(tmp_path / "odd.npz")
