@@ -1,9 +1,9 @@
 /* Tiles of an integer matrix product: up to six rows of a times one panel of b, in int32 lanes.
  *
- * A kernel is a row of data: how b's panels and a's words are laid out, and the tile that multiplies
- * them. gemm_<what>_<isa>.c says what one word of a times one of b adds to a lane, and includes
- * gemm_body.h, the one tile there is. Packing, blocks and edges are plan/gemm.c's, the same for
- * every kernel. */
+ * A kernel is a row of data: how b's panels and a's words are laid out, and the tile that
+ * multiplies them. gemm_<what>_<isa>.c says what one word of a times one of b adds to a lane, and
+ * includes gemm_body.h, the one tile there is. Packing, blocks and edges are plan/gemm.c's, the
+ * same for every kernel. */
 #ifndef PQS_FAST_GEMM_H
 #define PQS_FAST_GEMM_H
 
@@ -26,9 +26,8 @@ typedef struct {
  * they hold whole words. b: [step][column] words, one panel.
  * Strides of start and out are in elements; start_stride 0 starts every row alike. */
 typedef void pqs_gemm_tile(size_t rows, size_t steps, const char *a, size_t a_row, size_t a_step,
-                           const pqs_gemm_constants *constants, const char *b,
-                           const int32_t *start, size_t start_stride, int32_t *out,
-                           size_t out_stride);
+                           const pqs_gemm_constants *constants, const char *b, const int32_t *start,
+                           size_t start_stride, int32_t *out, size_t out_stride);
 
 /* *least and *most of lanes[r][c] + corrections[c], mod 2^32; columns of them. */
 typedef void pqs_gemm_extremes(size_t rows, size_t columns, const int32_t *lanes, size_t stride,
@@ -36,7 +35,7 @@ typedef void pqs_gemm_extremes(size_t rows, size_t columns, const int32_t *lanes
 
 typedef struct {
     size_t b_elements; /* k of one 4-byte word of b: 4 int8 or 2 int16 */
-    size_t a_words;    /* words of a for one of b: 1; 2: one for each k, its other half 0; 16: tables */
+    size_t a_words;    /* words of a for one of b: 1; 2: one a k, its other half 0; 16: tables */
     int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
@@ -69,8 +68,8 @@ extern const pqs_gemm_kernel pqs_gemm_clamp__neon;
 extern const pqs_gemm_kernel pqs_gemm_top__avxvnni;
 extern const pqs_gemm_kernel pqs_gemm_top__avx512vnni;
 
-/* Sums mod 2^32. a: four tables of 16 int8, for each k of the word one; b: four places in them. What
- * is found there is multiplied by `multipliers`. */
+/* Sums mod 2^32. a: four tables of 16 int8, for each k of the word one; b: four places in them.
+ * What is found there is multiplied by `multipliers`. */
 extern const pqs_gemm_kernel pqs_gemm_table__avx512vbmi;
 
 #endif

@@ -50,7 +50,7 @@ ALWAYS_INLINE void run_rows(size_t rows, const int flips, size_t steps, const ch
                             size_t a_step, const pqs_gemm_constants *given, const char *b,
                             const int32_t *start, size_t start_stride, int32_t *out,
                             size_t out_stride) {
-#define RUN(r) \
+#define RUN(r)                                                                                     \
     run_tile(r, flips, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride)
     switch (rows) {
     case 1: RUN(1); break;
@@ -68,8 +68,7 @@ static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, siz
                      size_t start_stride, int32_t *out, size_t out_stride) {
 #ifdef FLIPS
     if (given->a_flip) {
-        run_rows(rows, 1, steps, a, a_row, a_step, given, b, start, start_stride, out,
-                 out_stride);
+        run_rows(rows, 1, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride);
         return;
     }
 #endif

@@ -1,4 +1,5 @@
-/* A saturating accumulator at the top of the lane by vpdpwssds on 256 bits, where the compiler can. */
+/* A saturating accumulator at the top of the lane by vpdpwssds on 256 bits, where the compiler can.
+ */
 #include "fast/gemm.h"
 
 #ifdef __AVXVNNI__

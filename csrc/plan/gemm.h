@@ -1,0 +1,53 @@
+/* What the files of matrix products share. */
+#ifndef PQS_PLAN_GEMM_H
+#define PQS_PLAN_GEMM_H
+
+#include "plan/plan.h"
+
+#define PQS_GEMM_ROW_BLOCK 96 /* rows of a that meet all of b before the next rows do */
+#define PQS_GEMM_WORD 4       /* bytes */
+#define PQS_GEMM_PLACES 16    /* of a table */
+
+static inline size_t pqs_over(size_t count, size_t by) { return count / by + (count % by != 0); }
+
+/* Everything that stays the same from tile to tile of one block of rows. */
+typedef struct {
+    const pqs_gemm_kernel *kernel;
+    pqs_gemm_constants constants;
+    size_t steps, columns,
+        n; /* of b: steps of a panel, columns of a panel, columns that are there */
+    const char *panels;
+    const int32_t *start;
+    const char *a; /* rows in words: its own, or those that were packed */
+    size_t a_stride, a_step;
+    size_t rows;
+    int32_t *out;
+    size_t out_stride;
+    int packs; /* a's own rows are no words */
+    int adds;  /* to what is in out, not to start */
+} pqs_gemm_block;
+
+/* gemm_layout.c: what a plan says of itself; NULL where it is invalid or has no kernel. */
+const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa);
+int pqs_gemm_is_sum(const pqs_gemm_plan *plan);
+int pqs_gemm_takes_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+size_t pqs_gemm_element_bytes(const pqs_gemm_plan *plan);
+size_t pqs_gemm_steps(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+size_t pqs_gemm_panels(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+size_t pqs_gemm_row_bytes(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+uint32_t pqs_gemm_a_offset(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+int32_t pqs_gemm_start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
+                          const int64_t *b);
+
+/* gemm_rows.c: now->a, words of now->rows rows; packed into scratch where they are not. */
+void pqs_gemm_pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows, size_t a_stride,
+                        void *scratch, pqs_gemm_block *now);
+
+/* gemm.c: what all blocks of a call share, PQS_OK or why there is none; some steps of one panel. */
+int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
+                   const void *a, size_t a_stride, int32_t *out, size_t out_stride,
+                   const void *scratch, pqs_gemm_block *now);
+void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, size_t steps);
+
+#endif

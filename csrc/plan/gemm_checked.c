@@ -1,0 +1,103 @@
+/* Saturating sums that are exact: proven part by part of k, while they run. */
+#include "plan/gemm.h"
+
+#include <string.h>
+
+void pqs_gemm_check_sizes(const pqs_gemm_plan *plan, size_t part_steps, size_t *parts,
+                          size_t *starts, size_t *panels) {
+    const pqs_gemm_kernel *const kernel = pqs_gemm_kernel_of(plan, NULL);
+    *parts = *starts = *panels = 0;
+    if (!kernel || !part_steps) return;
+    *parts = pqs_over(pqs_gemm_steps(plan, kernel), part_steps);
+    *panels = pqs_gemm_panels(plan, kernel);
+    *starts = *panels * kernel->columns;
+}
+
+/* Over one part of one column the sum of (a - za) * b lies in [*low, *high]; returns sum(b). */
+static int64_t bound_part(const pqs_gemm_plan *plan, const int64_t *b, size_t first, size_t stop,
+                          int64_t a_low, int64_t a_high, int64_t *low, int64_t *high) {
+    const int64_t least = a_low - plan->a_zero_point, most = a_high - plan->a_zero_point;
+    const int64_t l = least < 0 ? least : 0, h = most > 0 ? most : 0;
+    int64_t positive = 0, negative = 0;
+    for (size_t k = first; k < stop && k < plan->k; k++) {
+        positive += b[k] > 0 ? b[k] : 0;
+        negative += b[k] < 0 ? b[k] : 0;
+    }
+    *low = l * positive + h * negative;
+    *high = h * positive + l * negative;
+    return positive + negative;
+}
+
+int pqs_gemm_pack_checks(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride,
+                         int64_t a_low, int64_t a_high, pqs_gemm_checks *checks) {
+    if (!plan || !checks || (!b && plan->n)) return PQS_ERROR_NULL;
+    const pqs_gemm_kernel *const kernel = pqs_gemm_kernel_of(plan, NULL);
+    if (!kernel || !pqs_gemm_is_sum(plan) || !checks->part_steps) return PQS_ERROR_NO_KERNEL;
+    size_t parts, starts, panels;
+    pqs_gemm_check_sizes(plan, checks->part_steps, &parts, &starts, &panels);
+    memset(checks->corrections, 0, parts * starts * sizeof *checks->corrections);
+    memset(checks->low, 0, parts * panels * sizeof *checks->low);
+    memset(checks->high, 0, parts * panels * sizeof *checks->high);
+    const size_t part_k = checks->part_steps * kernel->b_elements;
+    for (size_t column = 0; column < plan->n; column++) {
+        uint32_t left = 0u - (uint32_t)pqs_gemm_start_of(plan, kernel, b + column * b_stride);
+        for (size_t part = 0; part < parts; part++) {
+            int64_t low, high;
+            const int64_t sum = bound_part(plan, b + column * b_stride, part * part_k,
+                                           (part + 1) * part_k, a_low, a_high, &low, &high);
+            const size_t panel = part * panels + column / kernel->columns;
+            checks->corrections[part * starts + column] = (int32_t)left;
+            if (low < checks->low[panel]) checks->low[panel] = low;
+            if (high > checks->high[panel]) checks->high[panel] = high;
+            left -= pqs_gemm_a_offset(plan, kernel) * (uint32_t)sum;
+        }
+    }
+    return PQS_OK;
+}
+
+/* Whether every prefix of a panel's columns leaves room for the part that follows. */
+static int has_room(const pqs_gemm_block *of, const int32_t *prefixes, size_t stride, size_t rows,
+                    const int32_t *corrections, size_t columns, int64_t low, int64_t high) {
+    int32_t least, most;
+    of->kernel->extremes(rows, columns, prefixes, stride, corrections, &least, &most);
+    return least + low >= of->constants.minimum && most + high <= of->constants.maximum;
+}
+
+static int run_block_checked(const pqs_gemm_block *of, const pqs_gemm_checks *checks) {
+    const size_t panels = pqs_over(of->n, of->columns), starts = panels * of->columns;
+    for (size_t first = 0, part = 0; first < of->steps; first += checks->part_steps, part++) {
+        const size_t left = of->steps - first;
+        const size_t steps = left < checks->part_steps ? left : checks->part_steps;
+        for (size_t panel = 0; panel < panels; panel++) {
+            const size_t column = panel * of->columns, at = part * panels + panel;
+            const size_t columns = of->n - column < of->columns ? of->n - column : of->columns;
+            const int32_t *const prefixes = first ? of->out + column : of->start + column;
+            if (!has_room(of, prefixes, of->out_stride, first ? of->rows : 1,
+                          checks->corrections + part * starts + column, columns, checks->low[at],
+                          checks->high[at])) {
+                return 0;
+            }
+            pqs_gemm_run_panel(of, panel, first, steps);
+        }
+    }
+    return 1;
+}
+
+int pqs_gemm_run_checked(const pqs_gemm_plan *plan, const pqs_gemm_checks *checks,
+                         const void *panels, const int32_t *start, size_t m, const void *a,
+                         size_t a_stride, int32_t *out, size_t out_stride, void *scratch,
+                         size_t *done) {
+    if (!checks || !done) return PQS_ERROR_NULL;
+    pqs_gemm_block now;
+    const int status =
+        pqs_gemm_begin(plan, panels, start, m, a, a_stride, out, out_stride, scratch, &now);
+    if (status != PQS_OK) return status;
+    if (!pqs_gemm_is_sum(plan)) return PQS_ERROR_NO_KERNEL;
+    for (*done = 0; *done < m; *done += now.rows) {
+        now.rows = m - *done < PQS_GEMM_ROW_BLOCK ? m - *done : PQS_GEMM_ROW_BLOCK;
+        now.out = out + *done * out_stride;
+        pqs_gemm_pack_rows(plan, 0, (const char *)a + *done * a_stride, a_stride, scratch, &now);
+        if (!run_block_checked(&now, checks)) break;
+    }
+    return PQS_OK;
+}

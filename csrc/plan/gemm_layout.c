@@ -1,0 +1,147 @@
+/* Sizes of packed operands; b in panels. */
+#include "plan/gemm.h"
+
+#include <string.h>
+
+#define LINE 64
+
+size_t pqs_gemm_steps(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    return pqs_over(plan->k, kernel->b_elements);
+}
+
+size_t pqs_gemm_panels(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    return pqs_over(plan->n, kernel->columns);
+}
+
+size_t pqs_gemm_element_bytes(const pqs_gemm_plan *plan) {
+    return plan->a_element == PQS_ELEMENT_INT16 ? 2 : 1;
+}
+
+/* Of a row of packed a; a line more than it needs, so that rows do not share cache sets. */
+size_t pqs_gemm_row_bytes(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    const size_t bytes = pqs_gemm_steps(plan, kernel) * kernel->a_words * PQS_GEMM_WORD;
+    return pqs_over(bytes, LINE) * LINE + LINE;
+}
+
+/* Whether a's own rows are words of the kernel: its elements, and no part of a word at the end. */
+int pqs_gemm_takes_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    return kernel->a_words == 1 &&
+           pqs_gemm_element_bytes(plan) * kernel->b_elements == PQS_GEMM_WORD &&
+           plan->k % kernel->b_elements == 0;
+}
+
+static int is_bytes(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_TABLE;
+}
+
+static int valid(const pqs_gemm_plan *plan) {
+    const int top = plan->kind == PQS_GEMM_TOP;
+    return plan->k >= 1 && plan->a_element >= PQS_ELEMENT_UINT8 &&
+           plan->a_element <= PQS_ELEMENT_INT16 &&
+           !(is_bytes(plan) && plan->a_element == PQS_ELEMENT_INT16) &&
+           (plan->kind != PQS_GEMM_TABLE ||
+            (plan->tables && plan->planes >= 1 && plan->planes <= 2)) &&
+           (plan->kind == PQS_GEMM_CLAMP || (plan->bits >= 1 && plan->bits <= 32)) &&
+           (!top ||
+            (plan->bits >= 2 && plan->a_shift >= 0 && plan->a_shift <= 15 &&
+             32 - plan->bits - plan->a_shift >= 0 && 32 - plan->bits - plan->a_shift <= 15));
+}
+
+const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa) {
+    return valid(plan) ? pqs_gemm_for(plan->kind, plan->isa, isa) : NULL;
+}
+
+int pqs_gemm_isa(const pqs_gemm_plan *plan) {
+    int isa = PQS_ISA_AUTO;
+    if (plan) pqs_gemm_kernel_of(plan, &isa);
+    return isa;
+}
+
+void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, size_t *scratch) {
+    const pqs_gemm_kernel *const kernel = pqs_gemm_kernel_of(plan, NULL);
+    *panels = *start = *scratch = 0;
+    if (!kernel) return;
+    *start = pqs_gemm_panels(plan, kernel) * kernel->columns;
+    *panels = *start * pqs_gemm_steps(plan, kernel) * PQS_GEMM_WORD;
+    *scratch = pqs_gemm_takes_rows(plan, kernel)
+                   ? 0
+                   : PQS_GEMM_ROW_BLOCK * pqs_gemm_row_bytes(plan, kernel);
+}
+
+static int b_shift(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_TOP ? 32 - plan->bits - plan->a_shift : 0;
+}
+
+uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    const int is_signed = plan->a_element != PQS_ELEMENT_UINT8;
+    return plan->kind == PQS_GEMM_INT8 && is_signed != kernel->a_signed ? 0x80808080u : 0;
+}
+
+/* One column of a panel: a word every `columns` words. */
+static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, const int64_t *b,
+                        char *words) {
+    const size_t elements = kernel->b_elements, step_bytes = kernel->columns * PQS_GEMM_WORD;
+    const int64_t factor = INT64_C(1) << b_shift(plan);
+    for (size_t first = 0; first < plan->k; first += elements) {
+        const size_t count = plan->k - first < elements ? plan->k - first : elements;
+        int8_t bytes[4] = {0};
+        int16_t pair[2] = {0};
+        if (plan->kind == PQS_GEMM_TABLE) {
+            for (size_t i = 0; i < elements; i++) { /* beyond k: the tables are 0 */
+                bytes[i] = (int8_t)((i < count ? b[first + i] : 0) + PQS_GEMM_PLACES * (int64_t)i);
+            }
+            memcpy(words, bytes, PQS_GEMM_WORD);
+        } else if (elements == 4) {
+            for (size_t i = 0; i < count; i++) bytes[i] = (int8_t)b[first + i];
+            memcpy(words, bytes, PQS_GEMM_WORD);
+        } else {
+            for (size_t i = 0; i < count; i++) pair[i] = (int16_t)(b[first + i] * factor);
+            memcpy(words, pair, PQS_GEMM_WORD);
+        }
+        words += step_bytes;
+    }
+}
+
+int pqs_gemm_is_sum(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_INT16;
+}
+
+/* What the lanes' a are too large by. */
+uint32_t pqs_gemm_a_offset(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    if (!pqs_gemm_is_sum(plan)) return 0;
+    const uint32_t zero_point = (uint32_t)plan->a_zero_point;
+    if (!pqs_gemm_a_flip(plan, kernel)) return zero_point;
+    return zero_point + (kernel->a_signed ? (uint32_t)-128 : 128u);
+}
+
+/* sum((a - za) * b) = sum((a + f) * b) - (za + f) * sum(b), where a flip adds f = 128 to every a,
+ * or -128 where the kernel's bytes are signed. */
+int32_t pqs_gemm_start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
+                          const int64_t *b) {
+    uint32_t sum = 0;
+    for (size_t k = 0; k < plan->k; k++) sum += (uint32_t)b[k];
+    return (int32_t)(0u - pqs_gemm_a_offset(plan, kernel) * sum);
+}
+
+int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, void *panels,
+                  int32_t *start) {
+    if (!plan || (!b && plan->n) || !panels || !start) return PQS_ERROR_NULL;
+    const pqs_gemm_kernel *const kernel = pqs_gemm_kernel_of(plan, NULL);
+    if (!kernel) return PQS_ERROR_NO_KERNEL;
+    const size_t panel_bytes = pqs_gemm_steps(plan, kernel) * kernel->columns * PQS_GEMM_WORD;
+    for (size_t column = 0; column < pqs_gemm_panels(plan, kernel) * kernel->columns; column++) {
+        char *const words = (char *)panels + column / kernel->columns * panel_bytes +
+                            column % kernel->columns * PQS_GEMM_WORD;
+        if (column < plan->n) {
+            const int64_t *const own = b + column * b_stride;
+            pack_column(plan, kernel, own, words);
+            start[column] = pqs_gemm_start_of(plan, kernel, own);
+        } else {
+            for (size_t i = 0; i < pqs_gemm_steps(plan, kernel); i++) {
+                memset(words + i * kernel->columns * PQS_GEMM_WORD, 0, PQS_GEMM_WORD);
+            }
+            start[column] = 0;
+        }
+    }
+    return PQS_OK;
+}
