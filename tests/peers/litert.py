@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-__all__ = ["PATHS", "run_model"]
+__all__ = ["PATHS", "run_model", "run_tensors"]
 
 #: Name of the path -> resolver; only AUTO lets the XNNPACK delegate take the operator.
 PATHS = {
@@ -20,15 +20,28 @@ PATHS = {
 
 def run_model(model: bytes, inputs: list[npt.NDArray[Any]], path: str) -> npt.NDArray[Any]:
     """Codes of the only output."""
+    interpreter = _run(model, inputs, path)
+    return np.array(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+
+
+def run_tensors(
+    model: bytes, inputs: list[npt.NDArray[Any]], path: str, tensors: list[int]
+) -> list[npt.NDArray[Any]]:
+    """Codes of these tensors; XNNPACK keeps none."""
+    interpreter = _run(model, inputs, path, experimental_preserve_all_tensors=True)
+    return [np.array(interpreter.get_tensor(index)) for index in tensors]
+
+
+def _run(model: bytes, inputs: list[npt.NDArray[Any]], path: str, **options: Any) -> Any:
     interpreter = Interpreter(
-        model_content=model, num_threads=1, experimental_op_resolver_type=PATHS[path]
+        model_content=model, num_threads=1, experimental_op_resolver_type=PATHS[path], **options
     )
     interpreter.allocate_tensors()
     _check_delegated(interpreter, path)
     for detail, value in zip(interpreter.get_input_details(), inputs, strict=True):
         interpreter.set_tensor(detail["index"], value)
     interpreter.invoke()
-    return np.array(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return interpreter
 
 
 def _check_delegated(interpreter: Any, path: str) -> None:

@@ -1,7 +1,8 @@
-"""Writes .tflite files of one operator, with the schema that ai-edge-litert ships."""
+"""Writes .tflite files of one operator or a chain, with the schema that ai-edge-litert ships."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
@@ -10,7 +11,10 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from peers.layers import Elementwise, Layer, Pool, Quantized
 
-__all__ = ["model_of"]
+__all__ = ["model_of", "network_of"]
+
+Operator = Layer | Elementwise | Pool
+Node = tuple[Operator, tuple[int, ...], tuple[int, ...]]
 
 _TYPES = {
     np.dtype(np.int8): schema.TensorType.INT8,
@@ -26,14 +30,14 @@ _OPERATOR = schema.BuiltinOperator
 
 
 class _Builder:
-    """One subgraph with one operator."""
+    """One subgraph."""
 
     def __init__(self) -> None:
         self.model = schema.ModelT()
         self.model.version = 3
         self.model.buffers = [schema.BufferT()]
         self.graph = schema.SubGraphT()
-        self.graph.tensors, self.graph.inputs, self.graph.outputs = [], [], []
+        self.graph.tensors, self.graph.operators, self.model.operatorCodes = [], [], []
 
     def tensor(
         self, shape: tuple[int, ...], like: Quantized, data: Any = None, dimension: int = 0
@@ -57,48 +61,76 @@ class _Builder:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def finish(
-        self, code: int, version: int, options: Any, inputs: list[int], constants: list[int]
-    ) -> bytes:
-        """The file: `inputs` come from the caller, then `constants`; the last tensor is out."""
+    def operator(self, code: int, version: int, options: Any, inputs: list[int], y: int) -> None:
+        """Add an operator that makes tensor y."""
         operator = schema.OperatorT()
-        operator.inputs = [*inputs, *constants]
-        operator.outputs = [len(self.graph.tensors) - 1]
+        operator.inputs, operator.outputs = inputs, [y]
+        operator.opcodeIndex = len(self.model.operatorCodes)
         name = type(options).__name__.removesuffix("T")
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
         operator.builtinOptions = options
-        self.graph.inputs, self.graph.outputs = inputs, operator.outputs
-        self.graph.operators = [operator]
-        self.model.subgraphs = [self.graph]
+        self.graph.operators.append(operator)
         opcode = schema.OperatorCodeT()
         opcode.builtinCode, opcode.version = code, version
         opcode.deprecatedBuiltinCode = min(code, 127)
-        self.model.operatorCodes = [opcode]
+        self.model.operatorCodes.append(opcode)
+
+    def file(self, inputs: list[int], y: int) -> bytes:
+        """The whole file: `inputs` come from the caller, y is the result."""
+        self.graph.inputs, self.graph.outputs = inputs, [y]
+        self.model.subgraphs = [self.graph]
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
 
-def model_of(layer: Layer | Elementwise | Pool, y_shape: tuple[int, ...]) -> bytes:
-    """The file of a layer whose result has this shape."""
-    if isinstance(layer, Layer):
-        return _weights(layer, y_shape)
-    return _elementwise(layer, y_shape) if isinstance(layer, Elementwise) else _pool(layer, y_shape)
-
-
-def _weights(layer: Layer, y_shape: tuple[int, ...]) -> bytes:
+def model_of(of: Operator, y_shape: tuple[int, ...]) -> bytes:
+    """The file of one operator whose result has this shape."""
     built = _Builder()
-    x = built.tensor(layer.x.codes.shape, layer.x)
+    inputs = [built.tensor(operand.codes.shape, operand) for operand in _operands(of)]
+    return built.file(inputs, _add(built, of, inputs, y_shape))
+
+
+def network_of(nodes: Sequence[Node]) -> tuple[bytes, list[int]]:
+    """The file of a network, and the tensors that its operators make.
+
+    A node is (operator, its inputs, shape of its result); input 0 is the network's, i > 0 what node
+    i made, counted from 1. Of an operator's own operands only the types and scales count.
+    """
+    built = _Builder()
+    first = _operands(nodes[0][0])[0]
+    tensors = [built.tensor(first.codes.shape, first)]
+    for of, inputs, y_shape in nodes:
+        tensors.append(_add(built, of, [tensors[i] for i in inputs], y_shape))
+    return built.file(tensors[:1], tensors[-1]), tensors[1:]
+
+
+def _operands(of: Operator) -> list[Quantized]:
+    if isinstance(of, Elementwise):
+        return [of.a] if of.b is None else [of.a, of.b]
+    return [of.x]
+
+
+def _add(built: _Builder, of: Operator, inputs: list[int], y_shape: tuple[int, ...]) -> int:
+    """Add the operator with its constants; the tensor that it makes."""
+    constants = _constants(built, of) if isinstance(of, Layer) else []
+    y = built.tensor(y_shape, of.x if isinstance(of, Pool) else of.y)
+    if isinstance(of, Layer):
+        described = _operator(of, of.x.codes.dtype == np.int16)
+    else:
+        described = _elementwise(of) if isinstance(of, Elementwise) else _pool(of)
+    built.operator(*described, [*inputs, *constants], y)
+    return y
+
+
+def _constants(built: _Builder, layer: Layer) -> list[int]:
+    """Weights and bias."""
     taps, dimension = _file_order(layer)
     constants = [built.tensor(taps.shape, layer.weight, taps, dimension)]
     if layer.bias is not None:
-        scale = layer.x.scales * layer.weight.scales
-        constants.append(
-            built.tensor(layer.bias.shape, Quantized(layer.bias, scale), layer.bias, 0)
-        )
-    built.tensor(y_shape, layer.y)
-    wide = layer.x.codes.dtype == np.int16
-    return built.finish(*_operator(layer, wide), [x], constants)
+        bias = Quantized(layer.bias, layer.x.scales * layer.weight.scales)
+        constants.append(built.tensor(layer.bias.shape, bias, layer.bias, 0))
+    return constants
 
 
 def _file_order(layer: Layer) -> tuple[npt.NDArray[Any], int]:
@@ -133,28 +165,21 @@ def _operator(layer: Layer, wide: bool) -> tuple[int, int, Any]:
     return _OPERATOR.CONV_2D, 4 if wide else 3, options
 
 
-def _elementwise(layer: Elementwise, y_shape: tuple[int, ...]) -> bytes:
-    built = _Builder()
-    operands = [layer.a] if layer.b is None else [layer.a, layer.b]
-    inputs = [built.tensor(operand.codes.shape, operand) for operand in operands]
-    built.tensor(y_shape, layer.y)
+def _elementwise(of: Elementwise) -> tuple[int, int, Any]:
     code, version, options = {
         "add": (_OPERATOR.ADD, 2, schema.AddOptionsT),
         "sub": (_OPERATOR.SUB, 2, schema.SubOptionsT),
         "mul": (_OPERATOR.MUL, 2, schema.MulOptionsT),
         "quantize": (_OPERATOR.QUANTIZE, 2, schema.QuantizeOptionsT),
         "dequantize": (_OPERATOR.DEQUANTIZE, 3, schema.DequantizeOptionsT),
-    }[layer.kind]
-    return built.finish(code, version, options(), inputs, [])
+    }[of.kind]
+    return code, version, options()
 
 
-def _pool(layer: Pool, y_shape: tuple[int, ...]) -> bytes:
-    built = _Builder()
-    x = built.tensor(layer.x.codes.shape, layer.x)
-    built.tensor(y_shape, layer.x)
+def _pool(of: Pool) -> tuple[int, int, Any]:
     options = schema.Pool2DOptionsT()
-    options.padding = _PADDINGS[layer.padding]
-    options.filterHeight, options.filterWidth = layer.size
-    options.strideH, options.strideW = layer.stride
-    code = {"average": _OPERATOR.AVERAGE_POOL_2D, "max": _OPERATOR.MAX_POOL_2D}[layer.kind]
-    return built.finish(code, 2, options, [x], [])
+    options.padding = _PADDINGS[of.padding]
+    options.filterHeight, options.filterWidth = of.size
+    options.strideH, options.strideW = of.stride
+    code = {"average": _OPERATOR.AVERAGE_POOL_2D, "max": _OPERATOR.MAX_POOL_2D}[of.kind]
+    return code, 2, options
