@@ -41,3 +41,8 @@ def test_quick(program, tmp_path):
         assert entry["work"] in done.stdout
     for entry in found["entries"]:
         assert (entry["timing"] is None) <= bool(entry["note"]), entry
+
+
+def test_the_readme_names_every_benchmark():
+    readme = (BENCHMARKS[0].parents[1] / "README.md").read_text()
+    assert [one.name for one in BENCHMARKS if f"`{one.name}`" not in readme] == []
