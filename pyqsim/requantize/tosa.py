@@ -42,7 +42,7 @@ class TosaScale32(SchemeBase):
 
     Notes
     -----
-    Source: arm/tosa-specification, pseudocode scale_helpers (read; both equalities verified).
+    Source: arm/tosa-specification, pseudocode scale_helpers (verified against its reference model).
     ``encode``: LLVM's mlir Dialect/Tosa QuantUtils (read). The two roundings of `double_round` are
     one HALF_UP by 31 and one HALF_AWAY by sh - 31: the stages are written so.
 
@@ -93,7 +93,7 @@ class TosaScale16(SchemeBase):
 
     Notes
     -----
-    Source: arm/tosa-specification, pseudocode scale_helpers (read).
+    Source: arm/tosa-specification, pseudocode scale_helpers (verified against its reference model).
 
     Examples
     --------
