@@ -62,7 +62,8 @@ def machine(options: argparse.Namespace) -> Machine:
     if options.target is not None:
         target = targets.get(options.target)
         a, b = _kind(target.a, options.a, "--a"), _kind(target.b, options.b, "--b")
-        ranges = DataRanges(target.bias, target.shifts)
+        bias = target.bias if target.datapath.reads_bias else None
+        ranges = DataRanges(bias, target.shifts)
         return Machine(target.datapath, a, b, target.k, ranges)
     datapath = _value("--datapath", options.datapath)
     if not isinstance(datapath, Datapath):

@@ -164,9 +164,11 @@ class Explanation:
         beside = (
             f"{line:{width}}  {word}".rstrip() for line, word in zip(table, words, strict=True)
         )
-        return "\n".join((self._title(), "", *beside))
+        return "\n".join((self.title, "", *beside))
 
-    def _title(self) -> str:
+    @property
+    def title(self) -> str:
+        """One line: which output, its value, how many overflows and where the first is."""
         result = "no result: trapped" if self.values is None else " ".join(map(str, self.values))
         events = f"{self.overflows} overflow{'' if self.overflows == 1 else 's'}"
         if self.first is not None:

@@ -43,9 +43,16 @@ def draw_explanation(explanation: Explanation, path: Path) -> None:
 
     datapath = explanation.datapath
     steps = [-1, *range(len(datapath.reduce))]
-    with rc_context({"svg.hashsalt": "pyqsim", "axes.grid": True, "grid.color": "#e4e4e4"}):
+    with rc_context(
+        {
+            "svg.hashsalt": "pyqsim",
+            "svg.fonttype": "none",
+            "axes.grid": True,
+            "grid.color": "#e4e4e4",
+        }
+    ):
         figure = Figure(figsize=(8, 1.2 + 2.1 * len(steps)), layout="constrained")
-        figure.suptitle(f"output ({explanation.m}, {explanation.n}) = {explanation.values}")
+        figure.suptitle(explanation.title, fontsize=10)
         axes = figure.subplots(len(steps), 1, squeeze=False)[:, 0]
         for one, step in zip(axes, steps, strict=True):
             _draw_step(one, datapath, step, [x for x in explanation.lines if x.step == step])
@@ -56,9 +63,13 @@ def draw_explanation(explanation: Explanation, path: Path) -> None:
 
 
 def _draw_step(axes: Axes, datapath: Datapath, step: int, lines: Sequence[Line]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     values = [line.after for line in lines]
     if step < 0:
         axes.vlines(range(len(values)), 0, values, color=_GREY, linewidth=1)
+        axes.plot(values, ".", color=_GREY)
         axes.set_title("terms", loc="left", fontsize=10)
     else:
         owner = datapath.reduce[step]

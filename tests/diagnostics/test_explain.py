@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from fractions import Fraction
 from typing import Any
@@ -141,6 +142,18 @@ def test_text_json_and_picture(tmp_path: Any) -> None:
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(qs.errors.DatapathError, match=r"allowed: ending in \.png"):
         found.plot(tmp_path / "x.gif")
+
+
+def test_the_picture_says_what_it_shows(tmp_path: Any) -> None:
+    """Title, axes and whole numbers of values, as text of the SVG."""
+    pytest.importorskip("matplotlib")
+    machine = qs.Datapath(reduce=(qs.Accumulate(14, "saturate"),))
+    found = qs.explain([[127, 127, -128]], [[127], [127], [127]], machine, 0, 0)
+    found.plot(tmp_path / "x.svg")
+    texts = re.findall(r"<text [^>]*>([^<]*)</text>", (tmp_path / "x.svg").read_text())
+    assert "output (0, 0) = -8065; 2 overflows, the first in step 0 at k=0" in texts
+    assert {"terms", "number of the value in the step", "integer", "register after"} <= set(texts)
+    assert not any(re.fullmatch(r"\d+\.\d+", text) for text in texts)
 
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
