@@ -1,5 +1,4 @@
-/* A saturating accumulator at the top of the lane by vpdpwssds on 512 bits, where the compiler can.
- */
+/* A saturating accumulator at the top of the lane by vpdpwssds on 512 bits where there is one. */
 #include "fast/gemm.h"
 
 #ifdef __AVX512VNNI__

@@ -1,5 +1,4 @@
-/* A saturating accumulator at the top of the lane by vpdpwssds on 256 bits, where the compiler can.
- */
+/* A saturating accumulator at the top of the lane by vpdpwssds on 256 bits where there is one. */
 #include "fast/gemm.h"
 
 #ifdef __AVXVNNI__

@@ -14,8 +14,9 @@ static inline size_t pqs_over(size_t count, size_t by) { return count / by + (co
 typedef struct {
     const pqs_gemm_kernel *kernel;
     pqs_gemm_constants constants;
-    size_t steps, columns,
-        n; /* of b: steps of a panel, columns of a panel, columns that are there */
+    size_t steps;   /* of a panel */
+    size_t columns; /* of a panel */
+    size_t n;       /* columns that are there */
     const char *panels;
     const int32_t *start;
     const char *a; /* rows in words: its own, or those that were packed */
