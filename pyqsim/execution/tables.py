@@ -46,7 +46,7 @@ def table_form(
     """
     product = datapath.product
     if not _is_a_function(product):
-        return f"{product!r} is no product of two integers, or draws random numbers"
+        return f"a term of {type(product).__name__} here depends on more than two integers"
     if dtype.itemsize > 1:
         return "a has more than 8 bits, and the product is no exact one"
     distinct, places = columns.distinct
