@@ -14,7 +14,7 @@ from pyqsim.formats import Format
 from pyqsim.testing.choices import Choices
 from pyqsim.testing.random_data import ANY_DATA, DataRanges, draw_data
 from pyqsim.testing.random_operands import OperandKind, Side
-from pyqsim.testing.random_terms import TermPlace, largest_term, terms_of
+from pyqsim.testing.random_terms import TermPlace, end_codes, largest_term, terms_of
 from pyqsim.testing.steering import Elements, Target, largest_limit, steer, targets
 
 __all__ = ["draw_call"]
@@ -83,7 +83,9 @@ def draw_call(
     data, numbers = draw_data(
         choices, datapath, reach, n, per_column=per_column, ranges=ranges, chains=chains
     )
-    b_codes = side_b.draw_codes(choices, (k, n), at_ends=choices.pick((False, True)))
+    at_ends = choices.pick((False, True))
+    ends = end_codes(datapath, side_b) if at_ends else None
+    b_codes = side_b.draw_codes(choices, (k, n), ends=ends)
     for g, ks in enumerate(groups):
         _plant_units(choices, b_codes[ks], side_b, zb[g % len(zb)])
     a_codes = side_a.draw_codes(choices, (m, k))

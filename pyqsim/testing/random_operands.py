@@ -142,15 +142,15 @@ class Side:
         return max(abs(low), abs(high))
 
     def draw_codes(
-        self, choices: Choices, shape: tuple[int, int], *, at_ends: bool = False
+        self, choices: Choices, shape: tuple[int, int], *, ends: tuple[int, int] | None = None
     ) -> Ints:
-        """Any codes, or the smallest and the largest only."""
+        """Any codes, or two only."""
         low, high = self.limits
         corners = sorted({c for c in (0, low, high, -1, 1, low + 1) if low <= c <= high})
         count = shape[0] * shape[1]
-        if at_ends:
-            ends = choices.integers(0, 1, count, (0, 1))
-            return np.where(ends == 0, low, high).reshape(shape)
+        if ends is not None:
+            which = choices.integers(0, 1, count, (0, 1))
+            return np.where(which == 0, *ends).reshape(shape)
         return choices.integers(low, high, count, corners).reshape(shape).copy()
 
     def draw_zero_points(self, choices: Choices, rows: int, *, one: bool = False) -> Ints:

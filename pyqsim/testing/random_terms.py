@@ -12,7 +12,7 @@ from pyqsim.testing.choices import Choices
 from pyqsim.testing.random_operands import Side
 from pyqsim.testing.steering import Target
 
-__all__ = ["TermPlace", "largest_term", "terms_of"]
+__all__ = ["TermPlace", "end_codes", "largest_term", "terms_of"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -36,6 +36,16 @@ def terms_of(datapath: Datapath, a: Side, b: Side, column: Ints) -> Ints:
     counted = np.sign(x) * np.sign(y) == wanted
     logs = np.log2(np.maximum(np.abs(x), 1)) + np.log2(np.maximum(np.abs(y), 1))
     return np.where(counted, logs.astype(np.int64) << product.guard_bits, -1)
+
+
+def end_codes(datapath: Datapath, b: Side) -> tuple[int, int]:
+    """The smallest and the largest code of b; of a table, those of its end entries."""
+    low, high = b.limits
+    if not isinstance(datapath.product, Lookup):
+        return low, high
+    table = datapath.product.table.values
+    columns = table.reshape(-1, table.shape[-1])[:, np.arange(low, high + 1) % table.shape[-1]]
+    return low + int(columns.min(0).argmin()), low + int(columns.max(0).argmax())
 
 
 def largest_term(datapath: Datapath, a: Side, b: Side) -> int:
