@@ -92,3 +92,74 @@ def test_convinteger(padding):
     weight = qs.QTensor(taps, qs.Affine(8, signed=False), ones, zero, axis=3)
     y = qs.ops.conv2d(codes, weight, SUMS, padding=padding)
     np.testing.assert_array_equal(y.transpose(0, 3, 1, 2), expected)
+
+
+#: Floating-point codes, which no format of this package holds.
+NOT_INTEGER = re.compile(r".*(e4m3fn|e5m2|float4e2m1).*")
+
+
+def arrays(values) -> list[np.ndarray]:
+    """Inputs or outputs; types that NumPy lacks come as ONNX's own tensors."""
+    to_array = needs("onnx").numpy_helper.to_array
+    return [to_array(v) if hasattr(v, "data_type") else np.asarray(v) for v in values]
+
+
+def format_of(codes) -> qs.Affine:
+    """uint4, int2 and the like by ONNX's own dtypes."""
+    name = codes.dtype.name
+    bits = int(re.sub(r"\D", "", name))
+    return qs.Affine(bits, signed=not name.startswith("u"))
+
+
+def spread(parameter, shape, axis: int, block: int):
+    """One number, one a channel, or one a block of the axis, for every element."""
+    parameter = np.asarray(parameter)
+    if parameter.size == 1:
+        return np.broadcast_to(parameter.reshape(()), shape)
+    if block:
+        return np.repeat(parameter, block, axis=axis)[tuple(map(slice, shape))]
+    return np.broadcast_to(
+        parameter.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape
+    )
+
+
+def test_quantizelinear():
+    """Element by element: each has its own scale and zero point in the widest of the cases."""
+    compared = []
+    for name, inputs, output, attributes in cases("test_quantizelinear.*"):
+        if NOT_INTEGER.match(name):
+            continue
+        (x, scale, *zero), (expected,) = arrays(inputs), arrays([output])
+        axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
+        fmt = format_of(expected)
+        scales = spread(scale, x.shape, axis, block)
+        zeros = spread(zero[0] if zero else 0, x.shape, axis, block).astype(np.int64)
+        found = np.empty(x.shape, np.int64)
+        for s, z in {(float(s), int(z)) for s, z in zip(scales.flat, zeros.flat, strict=True)}:
+            here = (scales == s) & (zeros == z)
+            q = qs.quantize(x[here], fmt, scale=s, zero_point=z, arithmetic="divide")
+            found[here] = q.codes
+        np.testing.assert_array_equal(found, expected.astype(np.int64), err_msg=name)
+        compared.append(name)
+    assert len(compared) >= 10, compared
+
+
+def test_dequantizelinear():
+    """The real number rounded to float32."""
+    compared = []
+    for name, inputs, output, attributes in cases("test_dequantizelinear.*"):
+        if NOT_INTEGER.match(name):
+            continue
+        (codes, scale, *zero), (expected,) = arrays(inputs), arrays([output])
+        if expected.dtype != np.float32:
+            continue
+        axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
+        scales = spread(scale, codes.shape, axis, block)
+        zeros = spread(zero[0] if zero else 0, codes.shape, axis, block).astype(np.int64)
+        fmt, found = format_of(codes), np.empty(codes.shape, np.float32)
+        for s, z in {(float(s), int(z)) for s, z in zip(scales.flat, zeros.flat, strict=True)}:
+            here = (scales == s) & (zeros == z)
+            found[here] = qs.QTensor(codes[here].astype(np.int64), fmt, s, z).real()
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+        compared.append(name)
+    assert len(compared) >= 8, compared
