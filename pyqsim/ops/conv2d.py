@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pyqsim._native import Windows
 from pyqsim.checks import array_of, integer_array
 from pyqsim.datapath import Datapath, OutputStep, Table, Thresholds, is_nest, nest_order
-from pyqsim.errors import CodeError, OperandError, OverflowTrap, ShapeError
+from pyqsim.errors import CodeError, DatapathError, OperandError, OverflowTrap, ShapeError
 from pyqsim.events import Events
 from pyqsim.execution import Operand, Patches
 from pyqsim.ops.encoding import Encoding
@@ -134,6 +134,8 @@ class Conv2dPlan:
         kernel: str,
         isa: str,
     ) -> None:
+        if not isinstance(datapath, Datapath):
+            raise DatapathError(f"datapath={datapath!r}, allowed: a Datapath")
         taps = weight.codes if isinstance(weight, QTensor) else integer_array("weight", weight)
         _check_weight(taps, groups)
         self._sizes = kh, kw, depth, n = taps.shape

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pyqsim import targets
-from pyqsim.errors import AccumulatorRangeError
+from pyqsim.errors import AccumulatorRangeError, OverflowTrap
 from pyqsim.testing.choices import SeededChoices
 from pyqsim.testing.random_calls import draw_call
 from pyqsim.testing.random_data import DataRanges
@@ -25,7 +25,11 @@ def calls(target, count):
 
 @pytest.mark.parametrize("name", targets.names())
 def test_every_number_is_one_that_the_target_takes(name):
-    """And the reference computes most of them; the others need more than int64 for a left shift."""
+    """And the reference computes most of them.
+
+    The others need more than int64 for a left shift, or leave a register where the target, as TOSA
+    does, calls that an error.
+    """
     target = targets.get(name)
     drawn = calls(target, 40)
     computed = 0
@@ -43,7 +47,7 @@ def test_every_number_is_one_that_the_target_takes(name):
             shifts |= set(np.ravel(of_call).tolist())
         try:
             computed += call.run().size
-        except AccumulatorRangeError:
+        except (AccumulatorRangeError, OverflowTrap):
             continue
     assert computed >= 100
     if target.shifts is not None:
