@@ -11,6 +11,12 @@
 #define a_words broadcast
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+/* Accumulators stay in registers only where no loop over them is left. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 6")
+#endif
 
 /* Twelve accumulators: enough to hide the latency of the multiply, few enough for registers. */
 ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, const char *a,
@@ -20,18 +26,24 @@ ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, co
     vector acc[PQS_GEMM_ROWS][VECTORS];
     const constants held = {broadcast(&given->a_flip), broadcast(&given->multipliers),
                             broadcast(&given->minimum), broadcast(&given->maximum)};
+    UNROLLED
     for (size_t r = 0; r < rows; r++) {
+        UNROLLED
         for (size_t v = 0; v < VECTORS; v++) {
             acc[r][v] = load(start + r * start_stride + v * LANES);
         }
     }
     for (size_t i = 0; i < steps; i++) {
         vector column[VECTORS];
+        UNROLLED
         for (size_t v = 0; v < VECTORS; v++) column[v] = load(b + v * sizeof(vector));
+        UNROLLED
         for (size_t word = 0; word < A_WORDS; word++) {
+            UNROLLED
             for (size_t r = 0; r < rows; r++) {
                 vector x = a_words(a + r * a_row + word * 4);
                 if (flips) x = flip(x, held.a_flip);
+                UNROLLED
                 for (size_t v = 0; v < VECTORS; v++) {
                     acc[r][v] = multiply_add(acc[r][v], x, column[v], &held);
                 }
@@ -40,7 +52,9 @@ ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, co
         a += a_step;
         b += VECTORS * sizeof(vector);
     }
+    UNROLLED
     for (size_t r = 0; r < rows; r++) {
+        UNROLLED
         for (size_t v = 0; v < VECTORS; v++) store(out + r * out_stride + v * LANES, acc[r][v]);
     }
 }

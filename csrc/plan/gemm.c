@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define STEP_BLOCK 160 /* steps of a panel that stay in the first cache: 20 KiB */
+#define STEP_BLOCK 512 /* steps of a panel that stay near while the rows of a block pass */
 
 /* A tile whose panel has columns beyond n: they stay in `edge`. */
 static void run_edge(const pqs_gemm_block *of, size_t rows, size_t steps, const char *a,
@@ -45,13 +45,14 @@ void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, si
     }
 }
 
-/* Steps in parts that stay in the first cache; few rows read b only once. */
+/* Panel by panel: its columns of out stay in the first cache from part to part of the steps; one
+ * tile reads a panel only once. */
 static void run_block(const pqs_gemm_block *of) {
     const size_t parts = of->rows <= PQS_GEMM_ROWS ? 1 : pqs_over(of->steps, STEP_BLOCK);
     const size_t part = pqs_over(of->steps, parts);
-    for (size_t first = 0; first < of->steps; first += part) {
-        const size_t steps = of->steps - first < part ? of->steps - first : part;
-        for (size_t panel = 0; panel * of->columns < of->n; panel++) {
+    for (size_t panel = 0; panel * of->columns < of->n; panel++) {
+        for (size_t first = 0; first < of->steps; first += part) {
+            const size_t steps = of->steps - first < part ? of->steps - first : part;
             pqs_gemm_run_panel(of, panel, first, steps);
         }
     }
@@ -110,6 +111,7 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
                             .start = start,
                             .a_stride = packs ? pqs_gemm_row_bytes(plan, kernel) : a_stride,
                             .a_step = kernel->a_words * PQS_GEMM_WORD,
+                            .block_rows = pqs_gemm_block_rows(plan, kernel),
                             .out_stride = out_stride,
                             .packs = packs};
     return PQS_OK;
@@ -122,8 +124,8 @@ int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *s
         pqs_gemm_begin(plan, panels, start, m, a, a_stride, out, out_stride, scratch, &now);
     if (status != PQS_OK) return status;
     const size_t planes = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
-    for (size_t first = 0; first < m; first += PQS_GEMM_ROW_BLOCK) {
-        now.rows = m - first < PQS_GEMM_ROW_BLOCK ? m - first : PQS_GEMM_ROW_BLOCK;
+    for (size_t first = 0; first < m; first += now.block_rows) {
+        now.rows = m - first < now.block_rows ? m - first : now.block_rows;
         now.out = out + first * out_stride;
         for (size_t plane = 0; plane < planes; plane++) {
             pqs_gemm_pack_rows(plan, plane, (const char *)a + first * a_stride, a_stride, scratch,

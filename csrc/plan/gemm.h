@@ -4,9 +4,8 @@
 
 #include "plan/plan.h"
 
-#define PQS_GEMM_ROW_BLOCK 96 /* rows of a that meet all of b before the next rows do */
-#define PQS_GEMM_WORD 4       /* bytes */
-#define PQS_GEMM_PLACES 16    /* of a table */
+#define PQS_GEMM_WORD 4    /* bytes */
+#define PQS_GEMM_PLACES 16 /* of a table */
 
 static inline size_t pqs_over(size_t count, size_t by) { return count / by + (count % by != 0); }
 
@@ -21,7 +20,8 @@ typedef struct {
     const int32_t *start;
     const char *a; /* rows in words: its own, or those that were packed */
     size_t a_stride, a_step;
-    size_t rows;
+    size_t block_rows; /* of a full block */
+    size_t rows;       /* of this block */
     int32_t *out;
     size_t out_stride;
     int packs; /* a's own rows are no words */
@@ -36,6 +36,7 @@ size_t pqs_gemm_element_bytes(const pqs_gemm_plan *plan);
 size_t pqs_gemm_steps(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
 size_t pqs_gemm_panels(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
 size_t pqs_gemm_row_bytes(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+size_t pqs_gemm_block_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
 uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
 uint32_t pqs_gemm_a_offset(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
 int32_t pqs_gemm_start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,

@@ -63,22 +63,29 @@ static int has_room(const pqs_gemm_block *of, const int32_t *prefixes, size_t st
     return least + low >= of->constants.minimum && most + high <= of->constants.maximum;
 }
 
-static int run_block_checked(const pqs_gemm_block *of, const pqs_gemm_checks *checks) {
+/* One panel, part by part: its columns of out stay in the first cache. */
+static int run_panel_checked(const pqs_gemm_block *of, size_t panel,
+                             const pqs_gemm_checks *checks) {
     const size_t panels = pqs_over(of->n, of->columns), starts = panels * of->columns;
+    const size_t column = panel * of->columns;
+    const size_t columns = of->n - column < of->columns ? of->n - column : of->columns;
     for (size_t first = 0, part = 0; first < of->steps; first += checks->part_steps, part++) {
-        const size_t left = of->steps - first;
+        const size_t left = of->steps - first, at = part * panels + panel;
         const size_t steps = left < checks->part_steps ? left : checks->part_steps;
-        for (size_t panel = 0; panel < panels; panel++) {
-            const size_t column = panel * of->columns, at = part * panels + panel;
-            const size_t columns = of->n - column < of->columns ? of->n - column : of->columns;
-            const int32_t *const prefixes = first ? of->out + column : of->start + column;
-            if (!has_room(of, prefixes, of->out_stride, first ? of->rows : 1,
-                          checks->corrections + part * starts + column, columns, checks->low[at],
-                          checks->high[at])) {
-                return 0;
-            }
-            pqs_gemm_run_panel(of, panel, first, steps);
+        const int32_t *const prefixes = first ? of->out + column : of->start + column;
+        if (!has_room(of, prefixes, of->out_stride, first ? of->rows : 1,
+                      checks->corrections + part * starts + column, columns, checks->low[at],
+                      checks->high[at])) {
+            return 0;
         }
+        pqs_gemm_run_panel(of, panel, first, steps);
+    }
+    return 1;
+}
+
+static int run_block_checked(const pqs_gemm_block *of, const pqs_gemm_checks *checks) {
+    for (size_t panel = 0; panel * of->columns < of->n; panel++) {
+        if (!run_panel_checked(of, panel, checks)) return 0;
     }
     return 1;
 }
@@ -94,7 +101,7 @@ int pqs_gemm_run_checked(const pqs_gemm_plan *plan, const pqs_gemm_checks *check
     if (status != PQS_OK) return status;
     if (!pqs_gemm_is_sum(plan)) return PQS_ERROR_NO_KERNEL;
     for (*done = 0; *done < m; *done += now.rows) {
-        now.rows = m - *done < PQS_GEMM_ROW_BLOCK ? m - *done : PQS_GEMM_ROW_BLOCK;
+        now.rows = m - *done < now.block_rows ? m - *done : now.block_rows;
         now.out = out + *done * out_stride;
         pqs_gemm_pack_rows(plan, 0, (const char *)a + *done * a_stride, a_stride, scratch, &now);
         if (!run_block_checked(&now, checks)) break;

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define LINE 64
+#define BLOCK_BYTES 98304 /* of a's words in one block: a tenth of the second cache */
+#define BLOCK_TILES 16
 
 size_t pqs_gemm_steps(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
     return pqs_over(plan->k, kernel->b_elements);
@@ -21,6 +23,12 @@ size_t pqs_gemm_element_bytes(const pqs_gemm_plan *plan) {
 size_t pqs_gemm_row_bytes(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
     const size_t bytes = pqs_gemm_steps(plan, kernel) * kernel->a_words * PQS_GEMM_WORD;
     return pqs_over(bytes, LINE) * LINE + LINE;
+}
+
+/* Rows of a that meet all of b before the next rows do: whole tiles. */
+size_t pqs_gemm_block_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    const size_t tiles = BLOCK_BYTES / (pqs_gemm_row_bytes(plan, kernel) * PQS_GEMM_ROWS);
+    return PQS_GEMM_ROWS * (tiles < 1 ? 1 : tiles < BLOCK_TILES ? tiles : BLOCK_TILES);
 }
 
 /* Whether a's own rows are words of the kernel: its elements, and no part of a word at the end. */
@@ -65,7 +73,7 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
     *panels = *start * pqs_gemm_steps(plan, kernel) * PQS_GEMM_WORD;
     *scratch = pqs_gemm_takes_rows(plan, kernel)
                    ? 0
-                   : PQS_GEMM_ROW_BLOCK * pqs_gemm_row_bytes(plan, kernel);
+                   : pqs_gemm_block_rows(plan, kernel) * pqs_gemm_row_bytes(plan, kernel);
 }
 
 static int b_shift(const pqs_gemm_plan *plan) {

@@ -3,33 +3,42 @@
 
 #include <string.h>
 
-static int16_t element(const pqs_gemm_plan *plan, const void *row, size_t k) {
-    switch (plan->a_element) {
-    case PQS_ELEMENT_UINT8: return ((const uint8_t *)row)[k];
-    case PQS_ELEMENT_INT8: return ((const int8_t *)row)[k];
-    default: return ((const int16_t *)row)[k];
-    }
-}
+#define CHUNK 256 /* elements that are widened at a time; even */
 
-static void widen_row(const pqs_gemm_plan *plan, const void *row, int16_t *to) {
-    const size_t k = plan->k;
+static void widen(const pqs_gemm_plan *plan, const char *from, size_t count, int16_t *to) {
     switch (plan->a_element) {
     case PQS_ELEMENT_UINT8:
-        for (size_t i = 0; i < k; i++) to[i] = ((const uint8_t *)row)[i];
+        for (size_t i = 0; i < count; i++) to[i] = (uint8_t)from[i];
         break;
     case PQS_ELEMENT_INT8:
-        for (size_t i = 0; i < k; i++) to[i] = ((const int8_t *)row)[i];
+        for (size_t i = 0; i < count; i++) to[i] = (int8_t)from[i];
         break;
-    default: memcpy(to, row, k * sizeof *to);
+    default: memcpy(to, from, count * sizeof *to);
     }
 }
 
-/* One k a word: in the low half for even k, in the high half for odd k. */
-static void spread_row(const pqs_gemm_plan *plan, const void *row, uint32_t *to) {
-    for (size_t k = 0; k < plan->k; k++) {
-        const int32_t x = element(plan, row, k) - plan->a_zero_point;
-        const uint32_t value = (uint16_t)(x * (1 << plan->a_shift));
-        to[k] = value << 16 * (k % 2);
+/* (a - za) * 2^shift, one k a word: each element where it stands in its pair, the other one 0. An
+ * odd k ends with a word of 0. */
+static void spread_row(const pqs_gemm_plan *plan, const char *row, uint32_t *words) {
+    static const int16_t first_only[2] = {-1, 0};
+    const uint16_t zero_point = (uint16_t)plan->a_zero_point;
+    uint32_t keep;
+    memcpy(&keep, first_only, sizeof keep);
+    for (size_t first = 0; first < plan->k; first += CHUNK) {
+        const size_t count = plan->k - first < CHUNK ? plan->k - first : CHUNK;
+        int16_t wide[CHUNK];
+        uint32_t pairs[CHUNK / 2];
+        widen(plan, row + first * pqs_gemm_element_bytes(plan), count, wide);
+        for (size_t i = 0; i < count; i++) {
+            const uint32_t x = (uint16_t)(wide[i] - zero_point);
+            wide[i] = (int16_t)(x << plan->a_shift);
+        }
+        if (count % 2) wide[count] = 0;
+        memcpy(pairs, wide, (count + count % 2) * sizeof *wide);
+        for (size_t p = 0; p < pqs_over(count, 2); p++) {
+            words[first + 2 * p] = pairs[p] & keep;
+            words[first + 2 * p + 1] = pairs[p] & ~keep;
+        }
     }
 }
 
@@ -51,7 +60,7 @@ static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, s
     } else if (kernel->b_elements == 4) {
         memcpy(to, row, used);
     } else {
-        widen_row(plan, row, (int16_t *)(void *)to);
+        widen(plan, row, plan->k, (int16_t *)(void *)to);
     }
     memset(to + used, 0, pqs_gemm_steps(plan, kernel) * kernel->a_words * PQS_GEMM_WORD - used);
 }
