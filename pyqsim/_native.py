@@ -420,6 +420,9 @@ class Windows:
 
 _LINE = 64  # bytes; a vector load across lines takes two
 
+# Looked up once: calls of a microsecond notice.
+_gemm_run, _from_buffer, _NULL = lib.pqs_gemm_run, ffi.from_buffer, ffi.NULL
+
 
 def _aligned(size: int) -> npt.NDArray[np.uint8]:
     buffer = np.empty(size + _LINE, dtype=np.uint8)
@@ -506,6 +509,7 @@ class Gemm:
         self.isa = _ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
         if self.isa == "auto":
             raise NoKernelError
+        self._row_bytes = k * form.a_dtype.itemsize
         sizes = ffi.new("size_t[3]")
         lib.pqs_gemm_sizes(self._plan, sizes, sizes + 1, sizes + 2)
         self._scratch = sizes[2]
@@ -516,6 +520,9 @@ class Gemm:
         _check(lib.pqs_gemm_pack(self._plan, _pointer(b), k, self._panels_at, self._start_at))
 
         self.checks = GemmChecks(self._plan, form, b) if form.part_steps else None
+
+        #: whether sums saturate on the way: bounds of a may make it a faster one
+        self.is_ordered = form.kind in ("clamp", "top") or form.part_steps > 0
 
     @property
     def name(self) -> str:
@@ -570,14 +577,13 @@ class Gemm:
 
     def run_contiguous(self, a: npt.NDArray[np.generic], out: npt.NDArray[np.int32]) -> bool:
         """`run` of aligned C-contiguous arrays in the least time; false: they share memory."""
-        n, k = self.shape
         scratch = _aligned(self._scratch) if self._scratch else None
-        status = lib.pqs_gemm_run(
+        status = _gemm_run(
             self._plan, self._panels_at, self._start_at, len(a),
-            ffi.from_buffer(a), k * a.itemsize, ffi.from_buffer(_INT32_ARRAY, out), n,
-            ffi.NULL if scratch is None else _pointer(scratch, "void *"),
+            _from_buffer(a), self._row_bytes, _from_buffer(_INT32_ARRAY, out), self.shape[0],
+            _NULL if scratch is None else _pointer(scratch, "void *"),
         )  # fmt: skip
-        return bool(status == lib.PQS_OK)
+        return not status
 
 
 def zero_point_correction(

@@ -75,9 +75,11 @@ class Columns:
         if not len(self.integers):
             return ZERO
         low, high = min(a.low, 0), max(a.high, 0)
-        pairs = zip(self._positive.tolist(), self._negative.tolist(), strict=True)
-        ends = [(low * p + high * n, high * p + low * n) for p, n in pairs]
-        return Interval(min(end[0] for end in ends), max(end[1] for end in ends))
+        reach = max(-low, high) * (int(self._positive.max()) - int(self._negative.min()))
+        exact = np.dtype(np.int64 if reach < 2**63 else object)
+        positive, negative = self._positive.astype(exact), self._negative.astype(exact)
+        least, most = low * positive + high * negative, high * positive + low * negative
+        return Interval(int(least.min()), int(most.max()))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,11 @@ class CheckedGemm:
         return self.exact.shape
 
     @property
+    def is_ordered(self) -> bool:
+        """As `Gemm.is_ordered`."""
+        return True
+
+    @property
     def name(self) -> str:
         """Both forms and their instruction sets."""
         return f"{self.exact.name} while sums are proven to stay inside, else {self.ordered.name}"

@@ -1,4 +1,4 @@
-"""The short way of a plan: one array of integers in, one array of int32 out, nothing in between."""
+"""The short way of a plan: one array of integers in, one of sums out, nothing in between."""
 
 from __future__ import annotations
 
@@ -18,52 +18,62 @@ __all__ = ["DirectGemm", "even_rows"]
 _THREADED = 1 << 25  # products below which one thread does it all
 
 _INT32 = np.dtype(np.int32)
+_empty = np.empty
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DirectGemm:
-    """A product that every array of one dtype may go to.
+    """A product that every array of one dtype may go to, its integers within proven bounds.
 
     Attributes
     ----------
     gemm : Gemm or CheckedGemm
     explanation : tuple of str
         Lines of `Runner.explain`.
-    largest_work : int or None
-        Products up to which this is the best way; None: always.
+    dtype : dtype
+        Of the result: int32, or int64 that int32 holds.
     """
 
     gemm: Gemm | CheckedGemm
     explanation: tuple[str, ...]
-    largest_work: int | None = None
+    dtype: np.dtype[Any]
 
     def run(
         self, a: npt.NDArray[Any], out: Any, threads: int | None
-    ) -> npt.NDArray[np.int32] | None:
+    ) -> npt.NDArray[np.signedinteger[Any]] | None:
         """The result, in `out` where that is given; None: this call needs the long way."""
         n, k = self.gemm.shape
-        if a.ndim != 2 or a.shape[1] != k or not a.flags.c_contiguous or not a.flags.aligned:
+        flags = a.flags
+        if a.ndim != 2 or not flags.c_contiguous or not flags.aligned:
             return None
-        m = len(a)
-        work = m * n * k
-        if self.largest_work is not None and work > self.largest_work:
+        m, own_k = a.shape
+        if own_k != k:
             return None
-        result: npt.NDArray[np.int32]
         if out is None:
-            result = np.empty((m, n), dtype=np.int32)
-        elif type(out) is np.ndarray and out.dtype == _INT32 and out.shape == (m, n):
-            result = out
-        else:
+            out = _empty((m, n), self.dtype)
+        elif not self._takes(out, (m, n)):
             return None
-        if not result.flags.carray:
-            return None
-        workers = 1 if work < _THREADED else threads or os.cpu_count() or 1
-        if workers == 1:
-            return result if self.gemm.run_contiguous(a, result) else None
-        blocks = even_rows(m, workers)
+        run = self.gemm.run_contiguous if self.dtype is _INT32 else self._run_wide
+        if m * n * k < _THREADED or threads == 1:
+            return out if run(a, out) else None
+        blocks = even_rows(m, threads or os.cpu_count() or 1)
         with ThreadPoolExecutor(len(blocks)) as pool:
-            done = pool.map(lambda rows: self.gemm.run_contiguous(a[rows], result[rows]), blocks)
-            return result if all(done) else None
+            done = pool.map(lambda rows: run(a[rows], out[rows]), blocks)
+            return out if all(done) else None
+
+    def _takes(self, out: Any, shape: tuple[int, int]) -> bool:
+        return (
+            type(out) is np.ndarray
+            and out.dtype == self.dtype
+            and out.shape == shape
+            and out.flags.carray
+        )
+
+    def _run_wide(self, a: npt.NDArray[Any], out: npt.NDArray[np.int64]) -> bool:
+        sums = np.empty(out.shape, dtype=np.int32)
+        done = self.gemm.run_contiguous(a, sums)
+        out[...] = sums
+        return done
 
 
 def even_rows(m: int, count: int) -> list[slice]:

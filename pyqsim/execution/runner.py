@@ -11,7 +11,7 @@ from pyqsim.bounds import Interval
 from pyqsim.datapath import Datapath, Lookup
 from pyqsim.events import Events
 from pyqsim.execution.call import Call
-from pyqsim.execution.call_data import CallData
+from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.direct import DirectGemm
 from pyqsim.execution.gemm import ELEMENTS, GemmChooser
 from pyqsim.execution.operand import Operand
@@ -25,6 +25,9 @@ Ints = npt.NDArray[np.int64]
 
 #: Products from which a saturating sum is worth a look at its operands: they may prove it exact.
 _LONG_SUM = 1 << 20
+
+#: Intervals of first operands whose products are kept at hand.
+_KEPT = 64
 
 
 class Runner:
@@ -46,6 +49,7 @@ class Runner:
         self.b = b.patterns() if isinstance(datapath.product, Lookup) else b
         self._packed: dict[tuple[int, int], Ints] = {}
         self._direct: dict[np.dtype[Any], DirectGemm | None] = {}
+        self._within: dict[tuple[np.dtype[Any], Interval], DirectGemm | None] = {}
         self._gemms = GemmChooser(datapath, self.b, self.packed, isa)
         self._explanation: tuple[str, ...] = ()
 
@@ -109,7 +113,7 @@ class Runner:
 
     def run_direct(
         self, a: npt.NDArray[Any], out: Any, threads: int | None
-    ) -> npt.NDArray[np.int32] | None:
+    ) -> npt.NDArray[np.signedinteger[Any]] | None:
         """The result by the short way; None: the call needs the long one."""
         try:
             direct = self._direct[a.dtype]
@@ -117,30 +121,48 @@ class Runner:
             direct = self._direct[a.dtype] = self._find_direct(a.dtype)
         if direct is None:
             return None
+        if direct.gemm.is_ordered and a.size * self.shape[1] > _LONG_SUM:
+            direct = self._find_within(a)
+            if direct is None:
+                return None
         self._explanation = direct.explanation
         return direct.run(a, out, threads)
 
-    def _find_direct(self, dtype: np.dtype[Any]) -> DirectGemm | None:
+    def _find_within(self, a: npt.NDArray[Any]) -> DirectGemm | None:
+        """The product that stands for arrays whose integers are no wider spread than these."""
+        interval = interval_of(a)
+        key = (a.dtype, interval)
+        if key not in self._within:
+            if len(self._within) == _KEPT:
+                self._within.clear()
+            self._within[key] = self._find_direct(a.dtype, interval)
+        return self._within[key]
+
+    def _find_direct(
+        self, dtype: np.dtype[Any], interval: Interval | None = None
+    ) -> DirectGemm | None:
+        """The product that stands for arrays of a dtype, their integers in an interval if given."""
         datapath, (k, _) = self.datapath, self.shape
         if (
             self.kernel not in ("auto", "gemm")
             or dtype not in ELEMENTS
             or datapath.output
             or datapath.reads_bias
-            or datapath.result_dtype != np.int32
             or self.b.planes > 1
             or self.b.group is not None
             or (datapath.order is not None and len(datapath.order) != k)
         ):
             return None
-        limits = np.iinfo(dtype)
+        limits, what = np.iinfo(dtype), f"any {dtype} array"
+        if interval is not None:
+            what = f"{dtype} arrays within {interval.low}..{interval.high}"
+        whole = Interval(int(limits.min), int(limits.max))
         chain = Chain(0, 0, 0, 0, k)
-        found = self._gemms.choose(chain, Interval(limits.min, limits.max), dtype, None, None)
+        found = self._gemms.choose(chain, interval or whole, dtype, None, None)
         if isinstance(found, str):
             return None
-        is_sum = found.gemm.form.kind in ("int8", "int16", "table")
         return DirectGemm(
-            found.gemm, (f"any {dtype} array: {found.explanation}",), None if is_sum else _LONG_SUM
+            found.gemm, (f"{what}: {found.explanation}",), np.dtype(datapath.result_dtype)
         )
 
     def packed(self, chain: Chain) -> Ints:

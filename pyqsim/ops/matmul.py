@@ -20,9 +20,6 @@ __all__ = ["DataOptions", "KernelOptions", "Plan", "RunOptions", "matmul", "plan
 
 Result = npt.NDArray[Any]
 
-#: The options of calls that may go the short way.
-_SHORT = frozenset(("out", "threads"))
-
 
 class DataOptions(TypedDict, total=False):
     """The numbers that come with a call; `matmul` documents them."""
@@ -33,13 +30,18 @@ class DataOptions(TypedDict, total=False):
     merge: npt.ArrayLike | None
 
 
-class RunOptions(DataOptions, total=False):
-    """Keyword arguments of one run; `matmul` documents them."""
+class PlanOptions(DataOptions, total=False):
+    """Keyword arguments of one run that need the long way; `matmul` documents them."""
 
     counts: bool
+    n_first: int
+
+
+class RunOptions(PlanOptions, total=False):
+    """Keyword arguments of one run; `matmul` documents them."""
+
     out: Result | None
     threads: int | None
-    n_first: int
 
 
 class KernelOptions(RunOptions, total=False):
@@ -68,23 +70,41 @@ class Plan:
 
     @overload
     def __call__(
-        self, a: Matrix, *, events: Literal[False] = False, **options: Unpack[RunOptions]
+        self,
+        a: Matrix,
+        *,
+        events: Literal[False] = False,
+        out: Result | None = None,
+        threads: int | None = None,
+        **options: Unpack[PlanOptions],
     ) -> Result: ...
     @overload
     def __call__(
-        self, a: Matrix, *, events: Literal[True], **options: Unpack[RunOptions]
+        self,
+        a: Matrix,
+        *,
+        events: Literal[True],
+        out: Result | None = None,
+        threads: int | None = None,
+        **options: Unpack[PlanOptions],
     ) -> tuple[Result, Events]: ...
     def __call__(
-        self, a: Matrix, *, events: bool = False, **options: Unpack[RunOptions]
+        self,
+        a: Matrix,
+        *,
+        events: bool = False,
+        out: Result | None = None,
+        threads: int | None = None,
+        **options: Unpack[PlanOptions],
     ) -> Result | tuple[Result, Events]:
         """Run on activations; see `matmul` for the arguments."""
-        if type(a) is np.ndarray and not events and _SHORT.issuperset(options):
-            threads = options.get("threads")
-            _check_threads(threads)
-            result = self._runner.run_direct(a, options.get("out"), threads)
+        if type(a) is np.ndarray and not events and not options:
+            if threads is not None:
+                _check_threads(threads)
+            result = self._runner.run_direct(a, out, threads)
             if result is not None:
                 return result
-        result, found = self.run(a, events=events, **options)
+        result, found = self.run(a, events=events, out=out, threads=threads, **options)
         return result if found is None else (result, found)
 
     def run(
@@ -102,7 +122,8 @@ class Plan:
         n_first: int = 0,
     ) -> tuple[Result, Events | None]:
         """The result, and the events where they are asked for; see `matmul` for the arguments."""
-        _check_threads(threads)
+        if threads is not None:
+            _check_threads(threads)
         check_int("matmul", "n_first", n_first, 0, 2**31 - 1)
         if counts and not events:
             raise ModeError("counts=True, allowed: together with events=True")
@@ -123,9 +144,8 @@ class Plan:
         return self._runner.explain()
 
 
-def _check_threads(threads: int | None) -> None:
-    if threads is not None:
-        check_int("matmul", "threads", threads, 1, None)
+def _check_threads(threads: int) -> None:
+    check_int("matmul", "threads", threads, 1, None)
 
 
 def _copy_out(out: Result, result: Result) -> None:
