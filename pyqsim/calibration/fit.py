@@ -86,7 +86,7 @@ class Fit(ABC):
             self.end()
         return self.result()
 
-    def join(self, other: Fit) -> None:  # noqa: B027 (what a fit may leave out)
+    def join(self, other: Fit) -> None:  # noqa: B027 - most fits have nothing in common
         """Take from `other`, fed with the other rows, what one format for all has in common.
 
         Called before anything is fed; `other` closes each pass first.
@@ -96,13 +96,13 @@ class Fit(ABC):
     def result(self) -> tuple[Reals, Integers]:
         """Scales, shape (count,) or (planes, count), and zero points, shape (count,)."""
 
-    def _first(self, rows: Reals) -> None:  # noqa: B027 (what a fit may leave out)
+    def _first(self, rows: Reals) -> None:  # noqa: B027 - the extremes are enough for some
         """See a chunk in pass 0."""
 
-    def _later(self, rows: Reals) -> None:  # noqa: B027 (what a fit may leave out)
+    def _later(self, rows: Reals) -> None:  # noqa: B027 - some fits have one pass
         """See a chunk in pass 1 and later."""
 
-    def _end(self) -> None:  # noqa: B027 (what a fit may leave out)
+    def _end(self) -> None:  # noqa: B027 - some fits conclude in `result`
         """Draw conclusions from the pass."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from pyqsim.cli.cells import NETWORKS
 from pyqsim.cli.json_file import write_json
 from pyqsim.cli.options import UsageError
 from pyqsim.data import digits, float_network
@@ -23,9 +24,10 @@ DIGITS = 20
 
 def built_in(name: str) -> tuple[Network, QTensor]:
     """A network of the package with 8-bit weights, and the first test digits."""
-    if name not in ("mlp", "cnn"):
+    weights = next((known for known in NETWORKS if known == name), None)
+    if weights is None:
         raise UsageError(f"--net {name}, allowed: mlp, cnn, mlp:LAYER or cnn:LAYER")
-    network = quantize_network(float_network(name), Affine(8, narrow=True), MACHINES[0])  # type: ignore[arg-type]
+    network = quantize_network(float_network(weights), Affine(8, narrow=True), MACHINES[0])
     return network, network.input.tensor(digits().test_x[:DIGITS, :, :, None])
 
 

@@ -13,6 +13,7 @@ from pyqsim.datapath import Datapath, OutputStep, ReduceStep, Requantize, Scheme
 from pyqsim.errors import OperandError
 from pyqsim.execution import output_of_array
 from pyqsim.parameters import Parameters
+from pyqsim.requantize.base import encoded
 from pyqsim.targets import IntegerRange, LayerData, Target
 
 __all__ = ["TargetMachine"]
@@ -84,8 +85,7 @@ class TargetMachine:
         assert self.layer.b_scale is not None
         assert self.layer.out_scale is not None
         scale = rule.real_scale(self.layer.a_scale, self.layer.b_scale, self.layer.out_scale)
-        parameters: Parameters = self.scheme.encode(scale)  # type: ignore[attr-defined]
-        return parameters
+        return encoded(self.scheme, scale)
 
     def finish(
         self, sums: Ints, scheme: Scheme, parameters: Parameters, last: tuple[OutputStep, ...]

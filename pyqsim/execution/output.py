@@ -215,21 +215,21 @@ class OutputPipeline:
 
     def _float_scale(self, index: int, scheme: Scheme, parameters: Parameters) -> None:
         if isinstance(parameters, FloatFactor):
-            numbers = {"scale": parameters.scale}
+            op = OutputOp("float_scale", index, scale=self._floats("scale", parameters.scale))
         elif isinstance(parameters, FloatChain):
-            numbers = {
-                "scale": parameters.first,
-                "second": parameters.second,
-                "addend": parameters.addend,
-                "last": parameters.last,
-            }
+            op = OutputOp(
+                "float_scale",
+                index,
+                scale=self._floats("scale", parameters.first),
+                second=self._floats("second", parameters.second),
+                addend=self._floats("addend", parameters.addend),
+                last=self._floats("last", parameters.last),
+            )
         else:
             raise DatapathError(
                 f"requantize={parameters!r}, allowed: what FloatScale.encode makes (a FloatFactor),"
                 " or a FloatChain"
             )
-        floats = {name: self._floats(name, array) for name, array in numbers.items()}
-        op = OutputOp("float_scale", index, **floats)  # type: ignore[arg-type]
         reach = Interval(-(2**31), 2**31 - 1)
         if getattr(scheme, "clamp", "") == "before":
             zero_point, clamp = self._following_clamp(index)

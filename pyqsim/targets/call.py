@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.datapath import AddZeroPoint, Scheme
+from pyqsim.datapath import AddZeroPoint
 from pyqsim.parameters import Parameters
+from pyqsim.requantize.base import encoded
 from pyqsim.targets.target import Target
 
 __all__ = ["call_data"]
@@ -49,12 +50,8 @@ def call_data(
     if target.datapath.reads_bias:
         data["bias"] = 0 if bias is None else bias
     if target.scheme is not None:
-        data["requantize"] = requantize or _encoded(target.scheme, 1.0 if scale is None else scale)
+        real = 1.0 if scale is None else scale
+        data["requantize"] = requantize or encoded(target.scheme, np.asarray(real))
     if any(isinstance(step, AddZeroPoint) for step in target.datapath.output):
         data["out_zero_point"] = 0 if out_zero_point is None else out_zero_point
     return data
-
-
-def _encoded(scheme: Scheme, scale: npt.ArrayLike) -> Parameters:
-    parameters: Parameters = scheme.encode(np.asarray(scale))  # type: ignore[attr-defined]
-    return parameters

@@ -97,15 +97,21 @@ def draw_call(
             ks = groups[g]
             zero_points_there = int(za[g % len(za), row]), int(zb[g % len(zb), column])
             place = _place(
-                choices, datapath, wanted[column], side_a, side_b, b_codes[ks, column],
+                choices,
+                datapath,
+                wanted[column],
+                side_a,
+                side_b,
+                b_codes[ks, column],
                 zero_points_there,
-            )  # fmt: skip
+            )
             a_codes[row, ks] = place.row(choices, a_codes[row, ks])
     return Call(
         side_a.operand(choices, a_codes, za, 0, of_a),
         side_b.operand(choices, b_codes, zb, 1, of_b),
-        datapath, data,
-    )  # fmt: skip
+        datapath,
+        data,
+    )
 
 
 def _grouped(

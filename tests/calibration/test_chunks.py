@@ -131,9 +131,14 @@ def same_as_whole(fmt, layout, **options):
     assert zero_point.tolist() == whole.zero_point.tolist()
     assert calibrator.format == whole.format
     again = quantize(
-        block, calibrator.format, axis, scale=scale, zero_point=zero_point,
-        group=group, group_axis=group_axis,
-    )  # fmt: skip
+        block,
+        calibrator.format,
+        axis,
+        scale=scale,
+        zero_point=zero_point,
+        group=group,
+        group_axis=group_axis,
+    )
     assert again == whole
 
 

@@ -225,10 +225,11 @@ def test_64_bit_operands_and_the_shifts_of_an_instruction(capsys, of_64_bits, tm
 def test_64_bit_results(capsys, of_64_bits):
     words = ["--target", "arm-smlal-64", "--library", of_64_bits, "--declaration"]
     status, out, _ = run(
-        capsys, *words,
+        capsys,
+        *words,
         "void smlal(size_t m, size_t n, size_t k, const int32_t *a, const int32_t *b, "
         "const int64_t *bias, int64_t *out)",
-    )  # fmt: skip
+    )
     assert status == 0, out
 
 

@@ -22,21 +22,21 @@ COUNT = 60
 
 
 def _network(name: str) -> tuple[Network, qs.QTensor]:
-    network = quantize_network(float_network(name), qs.Affine(8, narrow=True), MACHINES[0])  # type: ignore[arg-type]
+    network = quantize_network(float_network(name), qs.Affine(8, narrow=True), MACHINES[0])
     return network, network.input.tensor(digits().test_x[:COUNT, :, :, None])
 
 
 def _float32(sums: Any, layer: Linear, x_scale: float) -> Any:
     """rint of the float32 product, ties to even, cut to 0..255."""
     scale = np.float32(x_scale) * layer.weight.scale.astype(np.float32)
-    factor = scale / np.float32(layer.encoding.scale)  # type: ignore[union-attr]
+    factor = scale / np.float32(layer.encoding.scale)
     return np.clip(np.rint(sums.astype(np.float32) * factor), 0, 255).astype(np.int64)
 
 
 def _two_roundings(sums: Any, layer: Linear, x_scale: float) -> Any:
     """The multiplier by frexp, both roundings in integers, cut to 0..255."""
     scales = np.float32(x_scale).astype(float) * layer.weight.scale.astype(np.float32)
-    fraction, shift = np.frexp(scales.astype(float) / float(np.float32(layer.encoding.scale)))  # type: ignore[union-attr]
+    fraction, shift = np.frexp(scales.astype(float) / float(np.float32(layer.encoding.scale)))
     m = np.floor(fraction * 2**31 + 0.5).astype(np.int64)
     y = [double(sums[:, n], int(m[n]), int(shift[n])) for n in range(sums.shape[1])]
     return np.clip(np.stack(y, axis=1), 0, 255)
@@ -88,7 +88,7 @@ def test_layers_on_their_own_results(mlp: ModelMatrix, name: str) -> None:
     assert one.outputs == ends[0].size == COUNT * 10
     assert one.differing == (ends[0] != ends[1]).sum() > 0
     assert one.largest == np.abs(ends[0] - ends[1]).max()
-    guesses = [(end * last.unit).argmax(axis=1) for end in ends]  # type: ignore[union-attr]
+    guesses = [(end * last.unit).argmax(axis=1) for end in ends]
     assert (one.inputs, one.predictions) == (COUNT, (guesses[0] != guesses[1]).sum())
 
 

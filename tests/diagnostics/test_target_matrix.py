@@ -20,7 +20,7 @@ def _sums(values: list[int], factor: float, **data: object) -> LayerData:
     """A layer whose accumulators are these numbers."""
     scales = {"a_scale": 1.0, "b_scale": 1.0, "out_scale": 1 / factor}
     zero = np.zeros((len(values), 1), dtype=int)
-    return LayerData(zero, [[1]], np.array(values)[:, None], **scales, **data)  # type: ignore[arg-type]
+    return LayerData(zero, [[1]], np.array(values)[:, None], **scales, **data)
 
 
 def _matrix(layer: LayerData, *targets: Target) -> TargetMatrix:

@@ -135,7 +135,7 @@ def _x86() -> list[Rule]:
         for target, probe in (("fbgemm-acc16", "acc16"), ("ort-avx2-u8s8", "maddubs_gemm"))
     ]
     return [
-        Rule(target=f"x86-{name}", kind=kind, a=a, b=b, out=out, **more)  # type: ignore[arg-type]
+        Rule(target=f"x86-{name}", kind=kind, a=a, b=b, out=out, **more)
         for name, kind, (a, b), out, more in rows
     ] + chains
 
@@ -144,7 +144,7 @@ def _arm() -> list[Rule]:
     found = []
 
     def add(name: str, kind: Kind, a: str, b: str, out: str, **more: object) -> None:
-        rule = Rule(target=f"arm-{name}", kind=kind, a=a, b=b, out=out, **more)  # type: ignore[arg-type]
+        rule = Rule(target=f"arm-{name}", kind=kind, a=a, b=b, out=out, **more)
         found.append(rule)
 
     for name, a, b, group in (  # out: the 32 bits, read as signed also of UDOT
@@ -181,7 +181,7 @@ def _riscv() -> list[Rule]:
     found = []
 
     def add(name: str, kind: Kind, a: str, b: str, out: str, **more: object) -> None:
-        rule = Rule(target=f"riscv-{name}", kind=kind, a=a, b=b, out=out, **more)  # type: ignore[arg-type]
+        rule = Rule(target=f"riscv-{name}", kind=kind, a=a, b=b, out=out, **more)
         found.append(rule)
 
     for size in (1, 2, 4):

@@ -38,9 +38,11 @@ def test_all_pairs(case: tuple[Any, ...], subtract: bool) -> None:
     x = np.arange(fx.code_min, fx.code_max + 1)[:, None]
     y = np.arange(fy.code_min, fy.code_max + 1)[None, :]
     observed = qs.ops.weighted_add(
-        qs.QTensor(x, fx, sx, zx), qs.QTensor(y, fy, sy, zy), qs.Encoding(fmt, so, zo),
+        qs.QTensor(x, fx, sx, zx),
+        qs.QTensor(y, fy, sy, zy),
+        qs.Encoding(fmt, so, zo),
         subtract=subtract,
-    )  # fmt: skip
+    )
     total = (x - zx) * a + (y - zy) * b
     expected = np.clip(((total + (1 << (shift - 1))) >> shift) + zo, fmt.code_min, fmt.code_max)
     np.testing.assert_array_equal(observed.codes, expected)

@@ -164,8 +164,8 @@ def random_layer(
         Quantized(w, w_scale, w_zero),
         rng.integers(-limit, limit, n, endpoint=True).astype(peer.bias) if bias else None,
         peer.result(float(y_scale), y_zero),
-        activation=str(rng.choice(activations)),  # type: ignore[arg-type]
-        padding=str(rng.choice(paddings)),  # type: ignore[arg-type]
+        activation=str(rng.choice(activations)),
+        padding=str(rng.choice(paddings)),
         groups=shapes[2],
         **_window(rng, kind),
     )

@@ -45,9 +45,13 @@ def reals(scale: float) -> np.ndarray:
 def codes(x, like: Quantized, arithmetic: str, rounding: str = "half_even") -> np.ndarray:
     to = encoding(like)
     return qs.quantize(
-        x, to.format, scale=to.scale, zero_point=to.zero_point, arithmetic=arithmetic,
+        x,
+        to.format,
+        scale=to.scale,
+        zero_point=to.zero_point,
+        arithmetic=arithmetic,
         rounding=rounding,
-    ).codes  # fmt: skip
+    ).codes
 
 
 @SCALES

@@ -79,7 +79,7 @@ def probes(kind: str, path: str, seed: int) -> Iterator[Layer]:
     layer_kind, per_channel = kind_of(kind)
     channels = 40 if layer_kind == "dense" else 48
     while True:
-        yield probe(rng, layer_kind, peer_of(kind, path), channels, per_channel=per_channel)  # type: ignore[arg-type]
+        yield probe(rng, layer_kind, peer_of(kind, path), channels, per_channel=per_channel)
 
 
 def random_layers(kind: str, path: str, seed: int) -> Iterator[Layer]:
@@ -89,7 +89,7 @@ def random_layers(kind: str, path: str, seed: int) -> Iterator[Layer]:
     for extreme in iter(lambda: bool(rng.integers(0, 2)), None):
         yield random_layer(
             rng,
-            layer_kind,  # type: ignore[arg-type]
+            layer_kind,
             peer_of(kind, path),
             per_channel=per_channel,
             activations=ACTIVATIONS,

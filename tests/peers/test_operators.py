@@ -169,7 +169,7 @@ def operations(kind: str, dtype: str, y_dtype: str, seed: int) -> Iterator[Eleme
         y = Quantized(np.zeros(0, y_dtype), s[2], zero_point(rng, y_dtype))
         if kind == "quantize":
             a = replace(a, codes=np.unique(a.codes).reshape(1, 1, -1, 1))
-        found = Elementwise(kind, a, None if kind == "quantize" else b, y)  # type: ignore[arg-type]
+        found = Elementwise(kind, a, None if kind == "quantize" else b, y)
         if suits(found):
             yield found
 
@@ -238,7 +238,7 @@ def pools(kind: str, dtype: str, seed: int) -> Iterator[Pool]:
             rng.integers(low, high + 1, shape).astype(dtype), F(0.3), zero_point(rng, dtype)
         )
         size, stride = (tuple(int(v) for v in rng.integers(1, top, 2)) for top in (5, 4))
-        yield Pool(kind, x, size, stride, str(rng.choice(["valid", "same"])))  # type: ignore[arg-type]
+        yield Pool(kind, x, size, stride, str(rng.choice(["valid", "same"])))
 
 
 @pytest.mark.parametrize(

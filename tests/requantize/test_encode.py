@@ -143,7 +143,7 @@ def test_reciprocal_scale() -> None:
         assert average.tolist() == list(range(-100, 100))
     for n in (0, -1, 2.0):
         with pytest.raises(QuantizationError, match="count"):
-            reciprocal_scale(n)  # type: ignore[arg-type]
+            reciprocal_scale(n)
 
 
 def test_vela() -> None:

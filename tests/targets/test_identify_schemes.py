@@ -13,7 +13,7 @@ from pyqsim.errors import PyqsimError
 from pyqsim.modes import FLOOR
 from pyqsim.requantize import FixedPointFactor, Multiplier, registered
 from pyqsim.targets import Distinction, SchemeNumbers, distinguish_schemes, identify_schemes
-from pyqsim.targets.one_rounding import one_rounding
+from pyqsim.targets.one_rounding import OneRounding, one_rounding
 
 INT32 = (-(2**31), 2**31 - 1)
 
@@ -55,22 +55,17 @@ def test_witnesses_hold_on_the_oracle(found: Distinction) -> None:
         given = dict(witness.inputs)
         acc, numbers = given.pop("acc"), SchemeNumbers(**given)
         for name, value in witness.outputs.items():
-            steps = (qs.Requantize(registered()[name]), qs.AddZeroPoint(), qs.Clamp(*INT32))
-            datapath = qs.Datapath(reduce=(), output=steps)
-
-            def compute(name: str = name, datapath: qs.Datapath = datapath) -> int:
-                own = numbers.parameters_of(registered()[name])  # noqa: B023
-                data = {"requantize": own, "out_zero_point": numbers.zero_point}  # noqa: B023
-                y = qs.testing.oracle.matmul([[acc]], [[1]], datapath, **data)  # noqa: B023
-                return int(y.item())
-
+            scheme = registered()[name]
             if value is None:
                 with pytest.raises(PyqsimError):
-                    registered()[name].apply(
-                        [acc], numbers.parameters_of(registered()[name]), clamp=INT32
-                    )
-            else:
-                assert compute() == value, (name, witness)
+                    scheme.apply([acc], numbers.parameters_of(scheme), clamp=INT32)
+                continue
+            steps = (qs.Requantize(scheme), qs.AddZeroPoint(), qs.Clamp(*INT32))
+            datapath = qs.Datapath(reduce=(), output=steps)
+            own = numbers.parameters_of(scheme)
+            data = {"requantize": own, "out_zero_point": numbers.zero_point}
+            y = qs.testing.oracle.matmul([[acc]], [[1]], datapath, **data)
+            assert y.item() == value, (name, witness)
 
 
 @pytest.mark.parametrize(
@@ -129,17 +124,17 @@ def test_forms() -> None:
     """Exact factors do not round; a register counts where a result may leave it."""
     schemes = registered()
 
-    def form(name: str, scale: float, bits: int = 32) -> object:
+    def form(name: str, scale: float, bits: int = 32) -> OneRounding | None:
         return one_rounding(schemes[name], schemes[name].encode(scale), bits)
 
     wraps = form("gemmini-shift", 2.0)
     assert wraps is not None
-    assert (wraps.factor, wraps.rounding, wraps.register.bits) == (2, FLOOR, 32)  # type: ignore[attr-defined]
+    assert (wraps.factor, wraps.rounding, wraps.register.bits) == (2, FLOOR, 32)
     assert form("gemmini-shift", 0.5) == form("shift-half-even", 0.5) != form("shift-half-up", 0.5)
     assert form("gemmini-shift", 0.5, 48) != form("shift-half-even", 0.5, 48)
     assert form("gemmini-shift", 2.0) != form("shift-half-even", 2.0)
     assert form("dpu", 1.0) != form("shift-floor", 1.0)
-    assert form("tflite-single", 0.75).factor == Fraction(3, 4)  # type: ignore[attr-defined]
+    assert form("tflite-single", 0.75).factor == Fraction(3, 4)
     for name in ("tflite-double", "float32"):
         assert form(name, 0.5) is None
     offset = FixedPointFactor(16384, 15, offset=1)
@@ -162,7 +157,7 @@ def test_schemes_are_identified_by_ties() -> None:
     assert "float32" in found.skipped
     for wrong in ({}, {"scale": 0.5, "parameters": numbers}):
         with pytest.raises(PyqsimError, match="one of them"):
-            identify_schemes(acc, acc, **wrong)  # type: ignore[arg-type]
+            identify_schemes(acc, acc, **wrong)
 
 
 def test_schemes_are_identified_by_what_they_are_told() -> None:

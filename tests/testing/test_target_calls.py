@@ -16,11 +16,15 @@ def calls(target, count):
     ranges = DataRanges(target.bias, target.shifts)
     return [
         draw_call(
-            SeededChoices((7, number)), target.datapath, a=target.a, b=target.b, k=target.k,
+            SeededChoices((7, number)),
+            target.datapath,
+            a=target.a,
+            b=target.b,
+            k=target.k,
             ranges=ranges,
         )
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("name", targets.names())

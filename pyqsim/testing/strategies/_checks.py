@@ -23,8 +23,7 @@ def check_type(name: str, value: object, kind: type, allowed: str) -> None:
 
 def check_between(name: str, value: object, low: int, high: int) -> None:
     """Raise unless a value is an int in ``low..high``."""
-    is_int = isinstance(value, int) and not isinstance(value, bool)
-    if not is_int or not low <= value <= high:  # type: ignore[operator]
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise InvalidArgument(f"{name}={value!r}, allowed: an int in {low}..{high}")
 
 
