@@ -21,12 +21,14 @@ def onednn_chain(
     bias: npt.ArrayLike = 0.0,
     *,
     operator: Literal["linear", "conv"] = "linear",
+    cpu: Literal["vnni", "avx2"] = "vnni",
 ) -> FloatChain:
     """PyTorch's engine "onednn": for `FloatScale` with ``zero_point="before"``.
 
     With ``R(s) = F(1 / F(1 / s))``, because the scales are handed over as reciprocals::
 
         y = F(F(F(F(F(x) * R(sx)) * sw) + bias) * F(1 / sy))         sw is R(sw) for "linear"
+        y = F(F(F(F(x) * F(R(sx) * sw)) + bias) * F(1 / sy))         on a CPU without VNNI
 
     Parameters
     ----------
@@ -38,6 +40,8 @@ def onednn_chain(
     operator : {"linear", "conv"}
         Convolutions, depthwise too, take the weights' scales as they are. The engine "x86" hands
         its convolutions to oneDNN on a CPU with VNNI.
+    cpu : {"vnni", "avx2"}
+        "avx2": for `torch-onednn-avx2`.
 
     Returns
     -------
@@ -45,7 +49,9 @@ def onednn_chain(
 
     Notes
     -----
-    Source: PyTorch 2.13.0, observed with data beside ties (verified).
+    Source: PyTorch 2.13.0, observed with data beside ties (verified, "avx2" under qemu-x86_64 -cpu
+    Haswell). There depthwise layers of several channels with a depth multiplier are those of
+    oneDNN's reference, ``F(v / R(sy))`` at the end of the first formula: no chain is that.
 
     Examples
     --------
@@ -54,13 +60,17 @@ def onednn_chain(
     (True, 1.4285714626312256)
     """
     check_choice("onednn_chain", "operator", operator, ("linear", "conv"))
+    check_choice("onednn_chain", "cpu", cpu, ("vnni", "avx2"))
     sx, sw, sy = (
         real_scales("onednn_chain", scale).astype(np.float32)
         for scale in (input_scale, weight_scale, output_scale)
     )
     addend = np.asarray(bias, dtype=np.float64).astype(np.float32)
-    second = _twice_inverted(sw) if operator == "linear" else sw
-    return FloatChain(_twice_inverted(sx), second, addend, np.float32(1) / sy)
+    one = np.float32(1)
+    first, second = _twice_inverted(sx), _twice_inverted(sw) if operator == "linear" else sw
+    if cpu == "avx2":
+        first, second = first * second, np.ones((), np.float32)
+    return FloatChain(first, second, addend, one / sy)
 
 
 def _twice_inverted(scale: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -92,6 +92,7 @@ PARAMETERS: list[Refusal] = [
     ),
     row(e.QuantizationError, "onednn_chain.encode: real_scale=0.0", onednn_chain, 1.0, [0.0], 1.0),
     row(e.DatapathError, "operator='pool'", onednn_chain, 1.0, 1.0, 1.0, operator="pool"),
+    row(e.DatapathError, "cpu='avx512'", onednn_chain, 1.0, 1.0, 1.0, cpu="avx512"),
     row(e.DatapathError, "bits=65, allowed: 2..64", ShiftOnly, result_bits=65),
     *[
         row(e.PyqsimError, "real_scale.*allowed", scheme.encode, scale)

@@ -243,6 +243,10 @@ def test_onednn_scales_come_back() -> None:
     assert linear.first == twice[0] == conv.first
     assert linear.last == one / scales[1]
     assert (linear.addend, conv.addend) == (np.float32(0.1), 0)
+    for operator, weight in (("linear", twice), ("conv", scales)):
+        avx2 = onednn_chain(scales[0], scales, scales[1], 0.1, operator=operator, cpu="avx2")
+        assert (avx2.first == twice[0] * weight).all()
+        assert (avx2.second, avx2.addend, avx2.last) == (1, linear.addend, linear.last)
 
 
 def test_float_clamp_before_at_the_ends_of_int64() -> None:

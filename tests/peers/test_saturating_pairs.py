@@ -14,16 +14,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from peers.layers import Layer, Quantized
-from peers.probes import Peer, random_layer
+from peers.probes import Peer, beside_ties, probe, random_layer
 from peers.simulated import run_layer, run_sums
 from peers.tally import Tally
 
 import pyqsim as qs
 from pyqsim import targets
+from pyqsim.requantize import onednn_chain
 
+F = np.float32
 PEER = Peer(np.uint8, np.int8, np.uint8)
 EXACT = targets.get("ort-vnni")
 EMULATED = "{} under qemu -cpu Haswell"
+ONEDNN = targets.get("torch-onednn-avx2")
 #: oneDNN fills the channels of every tap to a multiple of 4 with zeros.
 ONEDNN_ORDER = ("kh", "kw", ("c", 4), "c")
 
@@ -137,37 +140,110 @@ def test_onnxruntime_exact_without_vnni(call_emulated, onnx_model, ort, ledger, 
     tally.check(ledger, "ort-vnni", EMULATED.format("onnxruntime"), 5_000, **version)
 
 
+def layers_beside_ties(seed: int, count: int) -> list[Layer]:
+    """Layers of all kinds whose scales, one a channel, put sums beside ties: a last bit counts."""
+    rng = np.random.default_rng(seed)
+    peer = replace(PEER, bias_limit=2**23 - 512)
+    layers = []
+    for kind in ("dense", "conv", "depthwise"):
+        layers += [probe(rng, kind, peer, 50, per_channel=True) for _ in range(count // 3)]
+        for _ in range(count):
+            extreme = bool(rng.integers(0, 2))
+            layers.append(moved_beside_ties(rng, random_layer(rng, kind, peer, extreme=extreme)))
+    return layers
+
+
+def moved_beside_ties(rng: np.random.Generator, layer: Layer) -> Layer:
+    """The layer with weight scales that put one sum of every channel beside a tie."""
+    n = layer.weight.codes.shape[-1]
+    whole = ONEDNN.datapath
+    datapath = replace(whole, output=whole.output[:1], order=onednn_order(layer))
+    sums = run_sums(layer, datapath).reshape(-1, n)
+    bias = rng.integers(-(2**14), 2**14, n)
+    acc = sums[rng.integers(0, len(sums), n), np.arange(n)] + bias
+    y_scale = F(2.0 ** rng.uniform(-4, 4))
+    factor = beside_ties(rng, acc, PEER, int(layer.y.zero_point))
+    scale = np.asarray(factor * float(y_scale) / float(layer.x.scale), F)
+    scale = (scale.view(np.int32) + rng.integers(-2, 3, n, np.int32)).view(F)
+    return replace(
+        layer,
+        weight=replace(layer.weight, scale=scale),
+        y=replace(layer.y, scale=y_scale),
+        bias=bias.astype(np.int32),
+    )
+
+
+def onednn_order(layer: Layer):
+    return None if layer.kind == "dense" else ONEDNN_ORDER
+
+
 @pytest.fixture(scope="module")
 def torch_results(call_emulated, torch_engines, level):
-    """Every engine on the same layers, in one emulated process: importing PyTorch takes it 14 s."""
-    count = 30 if level == 1 else 600
+    """Every engine on the same layers, in few emulated processes: importing PyTorch takes 14 s.
+
+    And oneDNN on layers beside ties, as "beside".
+    """
+    count = 30 if level == 1 else 3000
     layers = dense_layers(level, count)
     layers += saturating_layers("conv", level, count) + saturating_layers("depthwise", level, count)
-    engines = torch_engines.ENGINES
-    calls = [
-        ("peers.torch_engines", "run_layer", (layer, engine))
-        for engine in engines
-        for layer in layers
-    ]
-    results = iter(call_emulated(calls))
-    return layers, {engine: [next(results) for _ in layers] for engine in engines}
+    beside = layers_beside_ties(level, 30 if level == 1 else 2000)
+    work = [(layer, engine) for engine in torch_engines.ENGINES for layer in layers]
+    work += [(layer, "onednn") for layer in beside]
+    calls = [("peers.torch_engines", "run_layer", arguments) for arguments in work]
+    batches = [calls[first : first + 6000] for first in range(0, len(calls), 6000)]
+    results = iter([codes for batch in batches for codes in call_emulated(batch)])
+    found = {engine: [next(results) for _ in layers] for engine in torch_engines.ENGINES}
+    return layers, found, list(zip(beside, results, strict=True))
 
 
 @pytest.mark.parametrize("engine", ["fbgemm", "x86", "onednn", "qnnpack"])
 def test_torch(torch_results, torch_engines, ledger, engine):
-    layers, results = torch_results
+    layers, results, _ = torch_results
     name = f"torch-{engine}" if engine == "qnnpack" else f"torch-{engine}-avx2"
     tally = Tally()
     for layer, codes in zip(layers, results[engine], strict=True):
         if engine == "onednn" and len(layer.weight.codes) > 256 and layer.kind == "dense":
             continue  # summed in blocks of K that are not identified: the target's pitfall
-        filled = engine == "onednn" and layer.kind != "dense"
-        order = ONEDNN_ORDER if filled else None
+        order = onednn_order(layer) if engine == "onednn" else None
         tally.add(codes, run_layer(layer, targets.get(name), order=order), layer)
     version = {"version": torch_engines.torch.__version__}
     tally.check(ledger, name, EMULATED.format("torch"), 20_000, **version)
     if engine != "qnnpack":
         assert differing(layers, ours(name), ours("torch-qnnpack")) > tally.cases // 10
+
+
+def test_onednn_beside_ties(torch_results, torch_engines, ledger):
+    """One product of both operands' scales, which the kernels of VNNI multiply one by one."""
+    tally, others, divided = Tally(), dict.fromkeys(("vnni", "operator"), 0), Tally()
+    for layer, codes in torch_results[2]:
+        scales = layer.x.scale, layer.weight.scale, layer.y.scale
+        bias, order = torch_engines.real_bias(layer), onednn_order(layer)
+        if layer.kind == "depthwise" and 1 < layer.x.codes.shape[3] < layer.weight.codes.shape[3]:
+            divided.add(codes, divided_by_the_output_scale(layer, bias), layer)
+            continue
+        operators = ("linear", "conv") if layer.kind == "dense" else ("conv", "linear")
+        chains = [onednn_chain(*scales, bias, operator=one, cpu="avx2") for one in operators]
+        chains.append(onednn_chain(*scales, bias, operator=operators[0]))
+        ours, operator, vnni = (
+            run_layer(layer, ONEDNN, order=order, requantize=chain) for chain in chains
+        )
+        tally.add(codes, ours, layer)
+        others["vnni"] += int((codes != vnni).sum())
+        others["operator"] += int((codes != operator).sum())
+    version = {"version": torch_engines.torch.__version__}
+    tally.check(ledger, ONEDNN.name, EMULATED.format("torch"), 200_000, **version)
+    assert divided.cases > 1000
+    assert not divided.mismatches, divided.first
+    assert all(others.values()), others
+
+
+def divided_by_the_output_scale(layer: Layer, bias: np.ndarray) -> np.ndarray:
+    """oneDNN's reference: scales one by one, a quotient, the zero point; ties to even."""
+    one, whole = F(1), ONEDNN.datapath
+    x_scale, y_scale = (one / (one / of.scale) for of in (layer.x, layer.y))
+    sums = run_sums(layer, replace(whole, output=whole.output[:1], order=ONEDNN_ORDER)).astype(F)
+    y = (sums * x_scale * layer.weight.scale + bias) / y_scale + F(layer.y.zero_point)
+    return np.clip(np.rint(y), 0, 255).astype(np.uint8)
 
 
 def test_recorded_vectors():
