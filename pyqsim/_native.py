@@ -29,6 +29,7 @@ __all__ = [
     "Gemm",
     "NoKernelError",
     "OutputOp",
+    "OutputProgram",
     "RawEvents",
     "RawPlace",
     "RawTrace",
@@ -38,7 +39,6 @@ __all__ = [
     "isa_available",
     "narrow_array",
     "output",
-    "output_lanes",
     "philox",
     "zero_point_correction",
 ]
@@ -604,6 +604,7 @@ def zero_point_correction(
 # output
 
 _FLOATS = ("scale", "second", "addend", "last")  # of a float_scale primitive
+_BY_PLACE = ("data", "shift_data", *_FLOATS, "double_scale")  # arrays over m and n
 
 
 @dataclass(frozen=True, eq=False)
@@ -638,11 +639,17 @@ class OutputOp:
     table: Ints | None = None
     guard_bits: int = 0
 
+    @property
+    def differs_by_row(self) -> bool:
+        """Whether any of its arrays has numbers for every row m."""
+        arrays = (getattr(self, name) for name in _BY_PLACE)
+        return any(array is not None and array.strides[-2] for array in arrays)
+
     def rows(self, rows: slice, columns: slice = slice(None)) -> OutputOp:
         """The same primitive on some rows m and columns n."""
         cut = {
             name: None if (array := getattr(self, name)) is None else array[..., rows, columns]
-            for name in ("data", "shift_data", *_FLOATS, "double_scale")
+            for name in _BY_PLACE
         }
         if self.table is not None and self.table.ndim == 2:
             cut["table"] = self.table[columns]
@@ -687,16 +694,34 @@ def _output_steps(ops: tuple[OutputOp, ...]):
     return steps
 
 
-def output_lanes(ops: tuple[OutputOp, ...], values: Ints, *, isa: str) -> None:
-    """`output` of values (m, n), many at a time; raises `NoKernelError` and writes nothing.
+class OutputProgram:
+    """Output steps of one chain as C structs, run on many columns at a time.
 
-    63 bits are proven to hold every sum and every numerator.
+    Parameters
+    ----------
+    ops : tuple of OutputOp
+        63 bits are proven to hold every sum and every numerator.
+    isa : str
+
+    Raises
+    ------
+    NoKernelError
+        If the kernel does not know the steps.
     """
-    m, n = values.shape
-    status = lib.pqs_output_lanes(_ISAS[isa], _output_steps(ops), len(ops), m, n, _pointer(values))
-    if status == lib.PQS_ERROR_NO_KERNEL:
-        raise NoKernelError
-    _check(status)
+
+    def __init__(self, ops: tuple[OutputOp, ...], isa: str) -> None:
+        self._ops, self._isa = ops, _ISAS[isa]  # the structs point into ops
+        self._steps = _output_steps(ops)
+        self.run(np.empty((0, 0), dtype=np.int64))
+
+    def run(self, values: Ints) -> None:
+        """Replace values (m, n), C-contiguous, by their output."""
+        m, n = values.shape
+        at = _pointer(values)
+        status = lib.pqs_output_lanes(self._isa, self._steps, len(self._ops), m, n, at)
+        if status == lib.PQS_ERROR_NO_KERNEL:
+            raise NoKernelError
+        _check(status)
 
 
 def output(

@@ -107,6 +107,14 @@ class Call:
             self._a.shifts,
         )
 
+    def fused_parts(self) -> tuple[ChainGemm, tuple[_native.OutputOp, ...]] | None:
+        """The one product in int32 lanes and the output steps of any row; None: it is not so."""
+        gemm = self.gemms[self.chains[0]]
+        ops = self._pipeline.for_every_row()
+        if len(self.chains) > 1 or not isinstance(gemm, ChainGemm) or ops is None:
+            return None
+        return gemm, ops
+
     # -- bounds ------------------------------------------------------------------------------
 
     def _operand_intervals(self, chain: Chain) -> tuple[Interval, Interval]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pyqsim._native import Windows
 from pyqsim.bounds import ZERO, Interval
 
-__all__ = ["Operand", "Patches"]
+__all__ = ["AnyRows", "Operand", "Patches"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -43,13 +43,49 @@ class Patches:
         return Interval(int(self._images.min()), int(self._images.max()))
 
 
+@dataclass(frozen=True)
+class AnyRows:
+    """Some rows of codes of which only the bounds are known: what is proven of them holds for all.
+
+    Attributes
+    ----------
+    k : int
+    dtype : dtype
+    bounds : Interval
+    """
+
+    k: int
+    dtype: np.dtype[Any]
+    bounds: Interval
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Two rows: enough to tell what differs from row to row."""
+        return 2, self.k
+
+    @property
+    def size(self) -> int:
+        """Number of codes."""
+        return 2 * self.k
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, part: tuple[slice, slice]) -> npt.NDArray[Any]:
+        raise TypeError("AnyRows has no codes")
+
+    def extremes(self) -> Interval:
+        """Of all codes."""
+        return self.bounds
+
+
 @dataclass(frozen=True, eq=False)
 class Operand:
     """One side of a matmul: rows of K codes (b transposed), and what the codes stand for.
 
     Attributes
     ----------
-    codes : ndarray of int, (rows, K), or Patches
+    codes : ndarray of int, (rows, K), Patches or AnyRows
     tables : ndarray of int64, (planes, patterns), or None
         N of every bit pattern; None: a code is its own integer.
     zero_points : ndarray of int64, (groups, rows)
@@ -60,7 +96,7 @@ class Operand:
         Whether N is a sum of few powers of two, made by a format with shifts.
     """
 
-    codes: npt.NDArray[Any] | Patches
+    codes: npt.NDArray[Any] | Patches | AnyRows
     tables: Ints | None = None
     zero_points: Ints | None = None
     group: int | None = None
@@ -118,7 +154,7 @@ class Operand:
 
     def interval(self, plane: int, ks: slice) -> Interval:
         """Extremes of N, from the codes that are there."""
-        if isinstance(self.codes, Patches):
+        if isinstance(self.codes, (Patches, AnyRows)):
             found = self.codes.extremes()
         else:
             codes = self.codes[:, ks]

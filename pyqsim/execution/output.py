@@ -81,6 +81,14 @@ class OutputPipeline:
             hull = hull.hull(other)
         return hull
 
+    def for_every_row(self) -> tuple[OutputOp, ...] | None:
+        """The primitives of any row; None: some differ from row to row, or need the reference."""
+        if self.correction_at is not None or not self.fits_word:
+            return None
+        if any(op.differs_by_row for op in self.ops):
+            return None
+        return tuple(op.rows(slice(0, 1)) for op in self.ops)
+
     def _each(self, transform: Callable[[Interval], Interval]) -> None:
         self._intervals = [transform(value) for value in self._intervals]
 
@@ -317,7 +325,7 @@ class OutputPipeline:
             ops[self.correction_at] = replace(ops[self.correction_at], data=corrections)
         if lanes_isa is not None and self.fits_word and len(values) == 1:
             try:
-                _native.output_lanes(tuple(ops), values[0], isa=lanes_isa)
+                _native.OutputProgram(tuple(ops), lanes_isa).run(values[0])
             except _native.NoKernelError:
                 pass
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import numpy.typing as npt
 
 from pyqsim.bounds import Interval
 from pyqsim.datapath import Datapath, Lookup
+from pyqsim.errors import PyqsimError
 from pyqsim.events import Events
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.direct import DirectGemm
+from pyqsim.execution.fused import FusedCall, data_key, operand_key
 from pyqsim.execution.gemm import ELEMENTS, GemmChooser
-from pyqsim.execution.operand import Operand
+from pyqsim.execution.operand import AnyRows, Operand
 from pyqsim.execution.telemetry import Chain, collect_events, raise_trap
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
 
@@ -26,7 +29,7 @@ Ints = npt.NDArray[np.int64]
 #: Products from which a saturating sum is worth a look at its operands: they may prove it exact.
 _LONG_SUM = 1 << 20
 
-#: Intervals of first operands whose products are kept at hand.
+#: Kinds of calls whose proofs are kept at hand.
 _KEPT = 64
 
 
@@ -50,6 +53,8 @@ class Runner:
         self._packed: dict[tuple[int, int], Ints] = {}
         self._direct: dict[np.dtype[Any], DirectGemm | None] = {}
         self._within: dict[tuple[np.dtype[Any], Interval], DirectGemm | None] = {}
+        self._asked: set[object] = set()
+        self._fused: dict[object, FusedCall | None] = {}
         self._gemms = GemmChooser(datapath, self.b, self.packed, isa)
         self._explanation: tuple[str, ...] = ()
 
@@ -73,6 +78,12 @@ class Runner:
 
         `n_first` is the number of b's first column in the whole, for places and random numbers.
         """
+        a = self._first_of_product(a)
+        if not events and self.kernel in ("auto", "gemm"):
+            fused = self._find_fused(a, data)
+            if fused is not None:
+                self._explanation = fused.explanation
+                return fused.run(a, threads), None
         call = self._call(a, data, counts, n_first, events)
         results = call.run_blocks(threads)
         self._explanation = call.explanation()
@@ -90,11 +101,9 @@ class Runner:
     def _call(
         self, a: Operand, data: CallData, counts: bool, n_first: int, events: bool = True
     ) -> Call:
-        if isinstance(self.datapath.product, Lookup):
-            a = a.patterns()
         return Call(
             self.datapath,
-            a,
+            self._first_of_product(a),
             self.b,
             self.packed,
             data,
@@ -104,6 +113,47 @@ class Runner:
             n_first=n_first,
             gemms=None if events else self._gemms,
         )
+
+    def _find_fused(self, a: Operand, data: CallData) -> FusedCall | None:
+        """What stands for this call and all that differ from it in codes alone."""
+        fused = self._fused_within(a, data, None)
+        if fused is None or not fused.gemm.gemm.is_ordered:
+            return fused
+        if a.codes.size * self.shape[1] <= _LONG_SUM:
+            return fused
+        return self._fused_within(a, data, a.interval(0, slice(None)))
+
+    def _fused_within(self, a: Operand, data: CallData, codes: Interval | None) -> FusedCall | None:
+        """`FusedCall` of codes in an interval, or of any; made when it is asked for again."""
+        operand, given = operand_key(a, codes), data_key(data)
+        if operand is None or given is None or a.codes.shape[1] != self.shape[0]:
+            return None
+        key = (operand, given)
+        if key not in self._asked:
+            if len(self._asked) == _KEPT:
+                self._asked.clear()
+                self._fused.clear()
+            self._asked.add(key)
+            return None
+        if key not in self._fused:
+            self._fused[key] = self._fuse(a, data, codes)
+        return self._fused[key]
+
+    def _fuse(self, a: Operand, data: CallData, codes: Interval | None) -> FusedCall | None:
+        dtype = a.codes.dtype
+        limits, what = np.iinfo(dtype), f"any {dtype} codes"
+        whole = Interval(int(limits.min), int(limits.max))
+        if codes is not None:
+            what = f"{dtype} codes within {codes.low}..{codes.high}"
+        rows = AnyRows(self.shape[0], dtype, codes or whole)
+        try:
+            call = self._call(replace(a, codes=rows), data, False, 0, False)
+        except PyqsimError:  # the call itself will say what is wrong with these codes
+            return None
+        return FusedCall.of(call, self.isa, what)
+
+    def _first_of_product(self, a: Operand) -> Operand:
+        return a.patterns() if isinstance(self.datapath.product, Lookup) else a
 
     def explain(self) -> str:
         """Which kernel ran the chains of the last call, and why."""

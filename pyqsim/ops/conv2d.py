@@ -267,7 +267,7 @@ def _weight_columns(weight: Matrix, taps: npt.NDArray[Any], columns: slice) -> M
 def _columns_of_data(value: Any, columns: slice, n: int) -> Any:
     """Per-channel data of some output channels; everything else as it is."""
     if hasattr(value, "columns"):
-        return value.columns(columns, n)
+        return value if columns == slice(0, n) else value.columns(columns, n)
     if value is None or isinstance(value, (bool, int)):
         return value
     return columns_of(array_of("conv2d", "data", value), columns, n)

@@ -28,7 +28,7 @@ def test_same_as_the_reference(shift: int, part: str) -> None:
     _native.output((op,), expected, step_first=0, m_first=0, n_first=0)
     values = given.copy()
     try:
-        _native.output_lanes((op,), values, isa="auto")
+        _native.OutputProgram((op,), "auto").run(values)
     except _native.NoKernelError:
         assert values.tolist() == given.tolist()
         return

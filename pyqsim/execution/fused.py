@@ -1,0 +1,142 @@
+"""Calls proven once for all operands of a kind: a product in int32, then the output steps."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyqsim._native import NoKernelError, OutputProgram
+from pyqsim.bounds import Interval
+from pyqsim.execution.call import Call
+from pyqsim.execution.call_data import CallData
+from pyqsim.execution.direct import even_rows
+from pyqsim.execution.gemm import ChainGemm
+from pyqsim.execution.operand import Operand, Patches
+from pyqsim.parameters import Parameters
+
+__all__ = ["FusedCall", "data_key", "operand_key"]
+
+_THREADED = 1 << 22  # products below which one thread does it all
+_BLOCK_OUTPUTS = 1 << 14  # sums that stay in the caches until the output steps have seen them
+_BLOCK_CODES = 1 << 18  # codes that windows are gathered to at a time
+_FEW = 1 << 16  # numbers that are compared to find a call again
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FusedCall:
+    """One chain that is a product in int32 lanes, and output steps that do not ask for the row.
+
+    Attributes
+    ----------
+    gemm : ChainGemm
+    output : OutputProgram or None
+        None: the sums are the result.
+    dtype : dtype
+        Of the result.
+    explanation : tuple of str
+        Lines of `Runner.explain`.
+    """
+
+    gemm: ChainGemm
+    output: OutputProgram | None
+    dtype: np.dtype[Any]
+    explanation: tuple[str, ...]
+
+    @classmethod
+    def of(cls, call: Call, isa: str, what: str) -> FusedCall | None:
+        """What does the same as a call of `AnyRows`; None: the call is no such one."""
+        parts = call.fused_parts()
+        if parts is None:
+            return None
+        gemm, ops = parts
+        try:
+            output = OutputProgram(ops, isa) if ops else None
+        except NoKernelError:
+            return None
+        return cls(gemm, output, call.result.dtype, (f"{what}: {gemm.explanation}",))
+
+    def run(self, a: Operand, threads: int | None) -> npt.NDArray[np.signedinteger[Any]]:
+        """The result, (M, N)."""
+        n, k = self.gemm.gemm.shape
+        m = len(a.codes)
+        result = np.empty((m, n), dtype=self.dtype)
+        workers = 1 if m * n * k < _THREADED else threads or os.cpu_count() or 1
+        shares = even_rows(m, workers)
+        if len(shares) <= 1:
+            self._run_rows(a, slice(0, m), result)
+            return result
+        with ThreadPoolExecutor(len(shares)) as pool:
+            list(pool.map(lambda rows: self._run_rows(a, rows, result), shares))
+        return result
+
+    def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
+        n, k = self.gemm.gemm.shape
+        height = rows.stop - rows.start
+        if self.output is not None:
+            height = min(height, _BLOCK_OUTPUTS // max(n, 1))
+        if isinstance(a.codes, Patches):
+            height = min(height, _BLOCK_CODES // k)
+        height = max(height, 1)
+        sums = np.empty((height, n), dtype=np.int32)
+        work = np.empty((height, n), dtype=np.int64)
+        for first in range(rows.start, rows.stop, height):
+            block = slice(first, min(first + height, rows.stop))
+            count = block.stop - block.start
+            self._run_block(a, block, sums[:count], work[:count], result[block])
+
+    def _run_block(
+        self,
+        a: Operand,
+        rows: slice,
+        sums: npt.NDArray[np.int32],
+        work: npt.NDArray[np.int64],
+        result: npt.NDArray[Any],
+    ) -> None:
+        _, k = self.gemm.gemm.shape
+        elements = a.elements(0, rows, slice(0, k), self.gemm.gemm.form.a_dtype)
+        if self.output is None and result.dtype == np.int32:
+            self.gemm.gemm.run(elements, result, self.gemm.start)
+            return
+        self.gemm.gemm.run(elements, sums, self.gemm.start)
+        if self.output is None:
+            result[...] = sums
+            return
+        work[...] = sums
+        self.output.run(work)
+        result[...] = work
+
+
+def operand_key(a: Operand, bounds: Interval | None) -> tuple[object, ...] | None:
+    """What a proof about an operand depends on but for its codes; None: too much."""
+    if a.planes > 1 or a.group is not None:
+        return None
+    zero_points = None
+    if a.zero_points is not None:
+        if a.zero_points.size != 1:
+            return None
+        zero_points = int(a.zero_points.flat[0])
+    tables = None if a.tables is None else a.tables.tobytes()
+    return a.codes.dtype, bounds, zero_points, tables, a.shifts
+
+
+def data_key(data: CallData) -> tuple[object, ...] | None:
+    """What tells one call's data from another's, by value; None: too many, or not arrays."""
+    keys = [_key(data.bias), _key(data.out_zero_point), _key(data.merge)]
+    if None in keys:
+        return None
+    if data.requantize is not None and not isinstance(data.requantize, Parameters):
+        return None
+    return (*keys, data.requantize)  # frozen: the object itself, which the key keeps alive
+
+
+def _key(value: npt.ArrayLike | None) -> object:
+    if value is None or type(value) is int:
+        return "number", value
+    if type(value) is np.ndarray and value.size <= _FEW:
+        return value.dtype.str, value.shape, value.tobytes()
+    return None
