@@ -436,7 +436,7 @@ class GemmForm:
 
     Attributes
     ----------
-    kind : {"int8", "int16", "clamp", "top", "table"}
+    kind : {"int8", "int16", "clamp", "top", "table", "pair", "group", "group_clamp", "group_top"}
     a_dtype : dtype
         uint8, int8 or int16.
     bits, signed
@@ -446,6 +446,10 @@ class GemmForm:
         int8, (planes, 256, 16).
     part_steps : int
         Words of k between checks that a sum stays in minimum..maximum; 0: none.
+    group, group_bits, outer_minimum, outer_maximum : int
+        Of the forms of groups.
+    places : bytes
+        int32: which k stands at each place of the sums, -1 for a hole; empty: they ascend.
     """
 
     kind: str
@@ -458,6 +462,11 @@ class GemmForm:
     maximum: int = 0
     tables: bytes = b""
     part_steps: int = 0
+    group: int = 0
+    group_bits: int = 0
+    outer_minimum: int = 0
+    outer_maximum: int = 0
+    places: bytes = b""
 
 
 class GemmChecks:
@@ -495,21 +504,30 @@ class Gemm:
     """
 
     def __init__(self, form: GemmForm, isa: str, b: Ints) -> None:
-        n, k = b.shape
-        self.form, self.shape = form, (n, k)
+        n, row_length = b.shape
+        self.form, self.shape = form, (n, row_length)
         self._plan = ffi.new("pqs_gemm_plan *")
         self._plan.kind = getattr(lib, f"PQS_GEMM_{form.kind.upper()}")
         self._plan.isa, self._plan.a_element = _ISAS[isa], _ELEMENTS[form.a_dtype]
-        self._plan.n, self._plan.k = n, k
+        if form.places:
+            order = np.frombuffer(form.places, dtype=np.int32)
+            b = np.ascontiguousarray(np.where(order < 0, 0, b[:, order]))
+            self._places = np.maximum(order, 0)  # what stands there meets 0
+            self._plan.places = _pointer(self._places, "int32_t *")
+        k = b.shape[1]
+        self._plan.n, self._plan.k, self._plan.row_length = n, k, row_length
         self._plan.bits, self._plan.is_signed = form.bits, form.signed
         self._plan.a_zero_point, self._plan.a_shift = form.a_zero_point, form.a_shift
         self._plan.minimum, self._plan.maximum = form.minimum, form.maximum
+        self._plan.group, self._plan.group_bits = form.group, form.group_bits
+        self._plan.outer_minimum = form.outer_minimum
+        self._plan.outer_maximum = form.outer_maximum
         self._tables = ffi.from_buffer("int8_t[]", form.tables)
         self._plan.tables, self._plan.planes = self._tables, len(form.tables) // (256 * 16)
         self.isa = _ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
         if self.isa == "auto":
             raise NoKernelError
-        self._row_bytes = k * form.a_dtype.itemsize
+        self._row_bytes = row_length * form.a_dtype.itemsize
         sizes = ffi.new("size_t[3]")
         lib.pqs_gemm_sizes(self._plan, sizes, sizes + 1, sizes + 2)
         self._scratch = sizes[2]
@@ -522,7 +540,7 @@ class Gemm:
         self.checks = GemmChecks(self._plan, form, b) if form.part_steps else None
 
         #: whether sums saturate on the way: bounds of a may make it a faster one
-        self.is_ordered = form.kind in ("clamp", "top") or form.part_steps > 0
+        self.is_ordered = form.kind not in ("int8", "int16", "table") or form.part_steps > 0
 
     @property
     def name(self) -> str:

@@ -16,8 +16,12 @@
 typedef struct {
     uint32_t a_flip; /* xor-ed to a's words: 0x80808080 moves four bytes by 128 */
     uint32_t multipliers; /* of tables: four uint8 */
-    int32_t minimum; /* of a saturating accumulator */
+    int32_t minimum; /* of a saturating accumulator; of a group's */
     int32_t maximum;
+    size_t group_steps; /* the last group may be shorter */
+    int32_t outer_minimum; /* of the sum of groups; equal: it wraps */
+    int32_t outer_maximum;
+    int32_t group_shift; /* of a group's sum at the top of the lane */
 } pqs_gemm_constants;
 
 /* out[r][c] = start[r][c], then for each step its words of (a's row r) * (b's word c), r < rows.
@@ -67,6 +71,27 @@ extern const pqs_gemm_kernel pqs_gemm_clamp__neon;
  * and never changes a later comparison. */
 extern const pqs_gemm_kernel pqs_gemm_top__avxvnni;
 extern const pqs_gemm_kernel pqs_gemm_top__avx512vnni;
+
+/* Groups: a sum for each `group_steps` steps, brought into [minimum, maximum] and added to the outer
+ * accumulator, which wraps or is clamped at every addition. int32 holds every number on the way.
+ * group: exact until its end. group_clamp: clamped at every addition, one k a word. group_top: as
+ * `top`, then shifted right by group_shift. */
+extern const pqs_gemm_kernel pqs_gemm_group__portable;
+extern const pqs_gemm_kernel pqs_gemm_group__avx2;
+extern const pqs_gemm_kernel pqs_gemm_group__avx512bw;
+extern const pqs_gemm_kernel pqs_gemm_group__neon;
+extern const pqs_gemm_kernel pqs_gemm_group_clamp__portable;
+extern const pqs_gemm_kernel pqs_gemm_group_clamp__avx2;
+extern const pqs_gemm_kernel pqs_gemm_group_clamp__avx512bw;
+extern const pqs_gemm_kernel pqs_gemm_group_clamp__avx512vnni;
+extern const pqs_gemm_kernel pqs_gemm_group_clamp__neon;
+extern const pqs_gemm_kernel pqs_gemm_group_top__avxvnni;
+extern const pqs_gemm_kernel pqs_gemm_group_top__avx512vnni;
+
+/* Sums mod 2^32 of pairs that saturate at 16 bits. a: uint8; b: int8. */
+extern const pqs_gemm_kernel pqs_gemm_pair__avx2;
+extern const pqs_gemm_kernel pqs_gemm_pair__avx512bw;
+extern const pqs_gemm_kernel pqs_gemm_pair__avx512vnni;
 
 /* Sums mod 2^32. a: four tables of 16 int8, for each k of the word one; b: four places in them.
  * What is found there is multiplied by `multipliers`. */

@@ -1,6 +1,6 @@
 /* The tile of gemm.h. The including file defines `vector` and its load, store, broadcast (of one
  * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); `a_words` where a's words are
- * not broadcast. */
+ * not broadcast; GROUPED, and group_value(sum, constants), where steps make groups. */
 #include "fast/gemm.h"
 #include "fast/gemm_extremes.h"
 
@@ -11,6 +11,12 @@
 #define a_words broadcast
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#ifndef GROUPED
+ALWAYS_INLINE vector group_value(vector sum, const constants *held) {
+    (void)held;
+    return sum;
+}
+#endif
 /* Accumulators stay in registers only where no loop over them is left. */
 #ifdef __clang__
 #define UNROLLED _Pragma("clang loop unroll(full)")
@@ -18,21 +24,24 @@
 #define UNROLLED _Pragma("GCC unroll 6")
 #endif
 
+/* What a tile is beyond its rows: constants in it. */
+typedef struct {
+    int flips;
+    int groups;  /* a group's sum joins the outer one */
+    int singles; /* of one word each */
+    int clamps;  /* the outer sum saturates */
+} shape;
+
+/* The outer accumulator after a group. */
+ALWAYS_INLINE vector fold(const shape is, vector outer, vector group, const constants *held) {
+    const vector sum = add(outer, group_value(group, held));
+    return is.clamps ? larger(smaller(sum, held->outer_maximum), held->outer_minimum) : sum;
+}
+
 /* Twelve accumulators: enough to hide the latency of the multiply, few enough for registers. */
-ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, const char *a,
-                            size_t a_row, size_t a_step, const pqs_gemm_constants *given,
-                            const char *b, const int32_t *start, size_t start_stride, int32_t *out,
-                            size_t out_stride) {
-    vector acc[PQS_GEMM_ROWS][VECTORS];
-    const constants held = {broadcast(&given->a_flip), broadcast(&given->multipliers),
-                            broadcast(&given->minimum), broadcast(&given->maximum)};
-    UNROLLED
-    for (size_t r = 0; r < rows; r++) {
-        UNROLLED
-        for (size_t v = 0; v < VECTORS; v++) {
-            acc[r][v] = load(start + r * start_stride + v * LANES);
-        }
-    }
+ALWAYS_INLINE void add_steps(const size_t rows, const shape is, size_t steps, const char *a,
+                             size_t a_row, size_t a_step, const constants *held, const char *b,
+                             vector acc[PQS_GEMM_ROWS][VECTORS]) {
     for (size_t i = 0; i < steps; i++) {
         vector column[VECTORS];
         UNROLLED
@@ -42,15 +51,61 @@ ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, co
             UNROLLED
             for (size_t r = 0; r < rows; r++) {
                 vector x = a_words(a + r * a_row + word * 4);
-                if (flips) x = flip(x, held.a_flip);
+                if (is.flips) x = flip(x, held->a_flip);
                 UNROLLED
                 for (size_t v = 0; v < VECTORS; v++) {
-                    acc[r][v] = multiply_add(acc[r][v], x, column[v], &held);
+                    const vector from = is.singles ? (vector){0} : acc[r][v];
+                    const vector sum = multiply_add(from, x, column[v], held);
+                    acc[r][v] = is.singles ? fold(is, acc[r][v], sum, held) : sum;
                 }
             }
         }
         a += a_step;
         b += VECTORS * sizeof(vector);
+    }
+}
+
+ALWAYS_INLINE void add_groups(const size_t rows, const shape is, size_t steps, size_t group_steps,
+                              const char *a, size_t a_row, size_t a_step, const constants *held,
+                              const char *b, vector outer[PQS_GEMM_ROWS][VECTORS]) {
+    for (size_t first = 0; first < steps; first += group_steps) {
+        const size_t left = steps - first, count = left < group_steps ? left : group_steps;
+        vector acc[PQS_GEMM_ROWS][VECTORS];
+        UNROLLED
+        for (size_t r = 0; r < rows; r++) {
+            UNROLLED
+            for (size_t v = 0; v < VECTORS; v++) acc[r][v] = (vector){0};
+        }
+        add_steps(rows, is, count, a, a_row, a_step, held, b, acc);
+        UNROLLED
+        for (size_t r = 0; r < rows; r++) {
+            UNROLLED
+            for (size_t v = 0; v < VECTORS; v++) {
+                outer[r][v] = fold(is, outer[r][v], acc[r][v], held);
+            }
+        }
+        a += count * a_step;
+        b += count * VECTORS * sizeof(vector);
+    }
+}
+
+ALWAYS_INLINE void run_tile(const size_t rows, const shape is, size_t steps, const char *a,
+                            size_t a_row, size_t a_step, const pqs_gemm_constants *given,
+                            const char *b, const int32_t *start, size_t start_stride, int32_t *out,
+                            size_t out_stride) {
+    vector acc[PQS_GEMM_ROWS][VECTORS];
+    const constants held = constants_of(given);
+    UNROLLED
+    for (size_t r = 0; r < rows; r++) {
+        UNROLLED
+        for (size_t v = 0; v < VECTORS; v++) {
+            acc[r][v] = load(start + r * start_stride + v * LANES);
+        }
+    }
+    if (is.groups && !is.singles) {
+        add_groups(rows, is, steps, given->group_steps, a, a_row, a_step, &held, b, acc);
+    } else {
+        add_steps(rows, is, steps, a, a_row, a_step, &held, b, acc);
     }
     UNROLLED
     for (size_t r = 0; r < rows; r++) {
@@ -60,12 +115,12 @@ ALWAYS_INLINE void run_tile(const size_t rows, const int flips, size_t steps, co
 }
 
 /* Compilers make one loop of each count of rows: it is a constant in it. */
-ALWAYS_INLINE void run_rows(size_t rows, const int flips, size_t steps, const char *a, size_t a_row,
+ALWAYS_INLINE void run_rows(size_t rows, const shape is, size_t steps, const char *a, size_t a_row,
                             size_t a_step, const pqs_gemm_constants *given, const char *b,
                             const int32_t *start, size_t start_stride, int32_t *out,
                             size_t out_stride) {
 #define RUN(r)                                                                                     \
-    run_tile(r, flips, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride)
+    run_tile(r, is, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride)
     switch (rows) {
     case 1: RUN(1); break;
     case 2: RUN(2); break;
@@ -80,13 +135,29 @@ ALWAYS_INLINE void run_rows(size_t rows, const int flips, size_t steps, const ch
 static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, size_t a_step,
                      const pqs_gemm_constants *given, const char *b, const int32_t *start,
                      size_t start_stride, int32_t *out, size_t out_stride) {
+#define RUN(...)                                                                                   \
+    run_rows(rows, (shape){__VA_ARGS__}, steps, a, a_row, a_step, given, b, start, start_stride,   \
+             out, out_stride)
+#ifdef GROUPED
+    const int clamps = given->outer_minimum < given->outer_maximum;
+    if (A_WORDS == 1 && given->group_steps == 1) {
+        if (clamps) RUN(.groups = 1, .singles = 1, .clamps = 1);
+        else RUN(.groups = 1, .singles = 1);
+    } else if (clamps) {
+        RUN(.groups = 1, .clamps = 1);
+    } else {
+        RUN(.groups = 1);
+    }
+#else
 #ifdef FLIPS
     if (given->a_flip) {
-        run_rows(rows, 1, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride);
+        RUN(.flips = 1);
         return;
     }
 #endif
-    run_rows(rows, 0, steps, a, a_row, a_step, given, b, start, start_stride, out, out_stride);
+    RUN(.flips = 0);
+#endif
+#undef RUN
 }
 
 static void find_extremes(size_t rows, size_t columns, const int32_t *lanes, size_t stride,

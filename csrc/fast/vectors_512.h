@@ -21,5 +21,13 @@ static inline vector larger(vector x, vector y) { return _mm512_max_epi32(x, y);
 
 /* pqs_gemm_constants in every lane. */
 typedef struct {
-    vector a_flip, multipliers, minimum, maximum;
+    vector a_flip, multipliers, minimum, maximum, outer_minimum, outer_maximum;
+    __m128i group_shift;
 } constants;
+
+static inline constants constants_of(const pqs_gemm_constants *given) {
+    return (constants){broadcast(&given->a_flip),        broadcast(&given->multipliers),
+                       broadcast(&given->minimum),       broadcast(&given->maximum),
+                       broadcast(&given->outer_minimum), broadcast(&given->outer_maximum),
+                       _mm_cvtsi32_si128(given->group_shift)};
+}

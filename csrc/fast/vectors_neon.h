@@ -25,5 +25,13 @@ static inline vector larger(vector x, vector y) { return vmaxq_s32(x, y); }
 
 /* pqs_gemm_constants in every lane. */
 typedef struct {
-    vector a_flip, multipliers, minimum, maximum;
+    vector a_flip, multipliers, minimum, maximum, outer_minimum, outer_maximum;
+    vector group_shift;
 } constants;
+
+static inline constants constants_of(const pqs_gemm_constants *given) {
+    return (constants){broadcast(&given->a_flip),        broadcast(&given->multipliers),
+                       broadcast(&given->minimum),       broadcast(&given->maximum),
+                       broadcast(&given->outer_minimum), broadcast(&given->outer_maximum),
+                       broadcast(&given->group_shift)};
+}

@@ -264,7 +264,14 @@ enum pqs_gemm_kind {
                            holds a - a_zero_point and b; |product| + |rail| < 2^31 */
     PQS_GEMM_TOP = 3,   /* the same for the range of `bits` signed bits; int16 holds
                            (a - a_zero_point) * 2^a_shift and b * 2^(32 - bits - a_shift) */
-    PQS_GEMM_TABLE = 4  /* sums of tables mod 2^32; a: 8 bits, b: places 0..15 */
+    PQS_GEMM_TABLE = 4, /* sums of tables mod 2^32; a: 8 bits, b: places 0..15 */
+    PQS_GEMM_PAIR = 5,  /* sums mod 2^32 of pairs of k that saturate at 16 bits; a: uint8, b: int8 */
+    PQS_GEMM_GROUP = 6, /* groups of k: exact sums, clamped to [minimum, maximum] at their end; an
+                           outer accumulator adds them up. int16 holds a - a_zero_point and b, int32
+                           every number on the way but an outer sum that wraps */
+    PQS_GEMM_GROUP_CLAMP = 7, /* the same, groups clamped at every addition */
+    PQS_GEMM_GROUP_TOP = 8    /* the same for groups in the range of group_bits signed bits; int16
+                           holds (a - a_zero_point) * 2^a_shift and b * 2^(32 - group_bits - a_shift) */
 };
 
 enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
@@ -277,10 +284,16 @@ typedef struct {
     size_t k;          /* 1 or more */
     int32_t bits;      /* 1..32: of the result, sums mod 2^bits; CLAMP: unused */
     int32_t is_signed; /* whether those are sign-extended */
-    int32_t a_shift;   /* TOP */
-    int32_t a_zero_point; /* subtracted from every a */
-    int32_t minimum;   /* CLAMP; they hold 0 and every start */
+    int32_t a_shift;   /* TOP, GROUP_TOP */
+    int32_t a_zero_point; /* subtracted from every a; PAIR: 0 */
+    int32_t minimum;   /* CLAMP: they hold 0 and every start; GROUP, GROUP_CLAMP: they hold 0 */
     int32_t maximum;
+    size_t group;      /* GROUP*: k of a group, even; the last may be shorter */
+    int32_t group_bits;
+    int32_t outer_minimum; /* GROUP*: of the outer accumulator, at every addition; equal: it wraps */
+    int32_t outer_maximum;
+    const int32_t *places; /* not for sums and tables: of each k in a's row; null: ascending */
+    size_t row_length;     /* elements of such a row */
     const int8_t *tables; /* TABLE: at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's */
     int32_t planes;       /* entry, plus 128 times plane 1's where there are 2 */
 } pqs_gemm_plan;
@@ -293,7 +306,8 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
 
 /* Write b's panels, and what the sums start from without a bias (mod 2^32; TOP: a bias is added
  * to it times 2^(32 - bits)).
- * b: (k, n) at b[n * b_stride + k]; int8 or int16 holds its elements, as the kind has it. */
+ * b: (k, n) at b[n * b_stride + k]; int8 or int16 holds its elements, as the kind has it.
+ * PQS_ERROR_OPERAND: a place is not in a row. */
 int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, void *panels,
                   int32_t *start);
 

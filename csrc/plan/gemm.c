@@ -49,7 +49,8 @@ void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, si
  * tile reads a panel only once. */
 static void run_block(const pqs_gemm_block *of) {
     const size_t parts = of->rows <= PQS_GEMM_ROWS ? 1 : pqs_over(of->steps, STEP_BLOCK);
-    const size_t part = pqs_over(of->steps, parts);
+    const size_t even = pqs_over(of->steps, parts);
+    const size_t part = pqs_over(even, of->group_steps) * of->group_steps;
     for (size_t panel = 0; panel * of->columns < of->n; panel++) {
         for (size_t first = 0; first < of->steps; first += part) {
             const size_t steps = of->steps - first < part ? of->steps - first : part;
@@ -96,14 +97,21 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
     if (!kernel) return PQS_ERROR_NO_KERNEL;
     const int packs = !pqs_gemm_takes_rows(plan, kernel);
     if ((m && !a) || (m && plan->n && !out) || (m && packs && !scratch)) return PQS_ERROR_NULL;
-    if (overlap(a, extent(m, a_stride, plan->k * pqs_gemm_element_bytes(plan)), out,
+    if (overlap(a, extent(m, a_stride, pqs_gemm_row_length(plan) * pqs_gemm_element_bytes(plan)), out,
                 extent(m, out_stride * sizeof *out, plan->n * sizeof *out))) {
         return PQS_ERROR_OVERLAP;
     }
+    const size_t group_steps =
+        pqs_gemm_is_grouped(plan) ? plan->group / kernel->b_elements : 1;
     *now = (pqs_gemm_block){.kernel = kernel,
                             .constants = {.a_flip = pqs_gemm_a_flip(plan, kernel),
                                           .minimum = plan->minimum,
-                                          .maximum = plan->maximum},
+                                          .maximum = plan->maximum,
+                                          .group_steps = group_steps,
+                                          .outer_minimum = plan->outer_minimum,
+                                          .outer_maximum = plan->outer_maximum,
+                                          .group_shift = 32 - plan->group_bits},
+                            .group_steps = group_steps,
                             .steps = pqs_gemm_steps(plan, kernel),
                             .columns = kernel->columns,
                             .n = plan->n,

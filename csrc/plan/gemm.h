@@ -20,6 +20,7 @@ typedef struct {
     const int32_t *start;
     const char *a; /* rows in words: its own, or those that were packed */
     size_t a_stride, a_step;
+    size_t group_steps; /* a part of the steps is cut between groups; 1 where there are none */
     size_t block_rows; /* of a full block */
     size_t rows;       /* of this block */
     int32_t *out;
@@ -31,6 +32,9 @@ typedef struct {
 /* gemm_layout.c: what a plan says of itself; NULL where it is invalid or has no kernel. */
 const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa);
 int pqs_gemm_is_sum(const pqs_gemm_plan *plan);
+int pqs_gemm_is_grouped(const pqs_gemm_plan *plan);
+int pqs_gemm_b_shift(const pqs_gemm_plan *plan);
+size_t pqs_gemm_row_length(const pqs_gemm_plan *plan);
 int pqs_gemm_takes_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
 size_t pqs_gemm_element_bytes(const pqs_gemm_plan *plan);
 size_t pqs_gemm_steps(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);

@@ -33,26 +33,59 @@ size_t pqs_gemm_block_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *ker
 
 /* Whether a's own rows are words of the kernel: its elements, and no part of a word at the end. */
 int pqs_gemm_takes_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
-    return kernel->a_words == 1 &&
+    return kernel->a_words == 1 && !plan->places &&
+           !(pqs_gemm_is_grouped(plan) && plan->a_zero_point) &&
            pqs_gemm_element_bytes(plan) * kernel->b_elements == PQS_GEMM_WORD &&
            plan->k % kernel->b_elements == 0;
 }
 
 static int is_bytes(const pqs_gemm_plan *plan) {
-    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_TABLE;
+    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_TABLE ||
+           plan->kind == PQS_GEMM_PAIR;
+}
+
+int pqs_gemm_is_grouped(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_GROUP || plan->kind == PQS_GEMM_GROUP_CLAMP ||
+           plan->kind == PQS_GEMM_GROUP_TOP;
+}
+
+/* Elements of a row of a. */
+size_t pqs_gemm_row_length(const pqs_gemm_plan *plan) {
+    return plan->places ? plan->row_length : plan->k;
+}
+
+static int places_are_valid(const pqs_gemm_plan *plan) {
+    for (size_t k = 0; plan->places && k < plan->k; k++) {
+        if (plan->places[k] < 0 || (size_t)plan->places[k] >= plan->row_length) return 0;
+    }
+    return 1;
+}
+
+/* Bits of the accumulator at the top of the lane. */
+static int top_bits(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_TOP ? plan->bits : plan->group_bits;
+}
+
+int pqs_gemm_b_shift(const pqs_gemm_plan *plan) {
+    const int top = plan->kind == PQS_GEMM_TOP || plan->kind == PQS_GEMM_GROUP_TOP;
+    return top ? 32 - top_bits(plan) - plan->a_shift : 0;
 }
 
 static int valid(const pqs_gemm_plan *plan) {
-    const int top = plan->kind == PQS_GEMM_TOP;
+    const int top = plan->kind == PQS_GEMM_TOP || plan->kind == PQS_GEMM_GROUP_TOP;
     return plan->k >= 1 && plan->a_element >= PQS_ELEMENT_UINT8 &&
            plan->a_element <= PQS_ELEMENT_INT16 &&
            !(is_bytes(plan) && plan->a_element == PQS_ELEMENT_INT16) &&
            (plan->kind != PQS_GEMM_TABLE ||
             (plan->tables && plan->planes >= 1 && plan->planes <= 2)) &&
            (plan->kind == PQS_GEMM_CLAMP || (plan->bits >= 1 && plan->bits <= 32)) &&
+           (plan->kind != PQS_GEMM_PAIR ||
+            (plan->a_element == PQS_ELEMENT_UINT8 && plan->a_zero_point == 0)) &&
+           (!plan->places || !(pqs_gemm_is_sum(plan) || plan->kind == PQS_GEMM_TABLE)) &&
+           (!pqs_gemm_is_grouped(plan) || (plan->group >= 2 && plan->group % 2 == 0)) &&
            (!top ||
-            (plan->bits >= 2 && plan->a_shift >= 0 && plan->a_shift <= 15 &&
-             32 - plan->bits - plan->a_shift >= 0 && 32 - plan->bits - plan->a_shift <= 15));
+            (top_bits(plan) >= 2 && plan->a_shift >= 0 && plan->a_shift <= 15 &&
+             pqs_gemm_b_shift(plan) >= 0 && pqs_gemm_b_shift(plan) <= 15));
 }
 
 const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa) {
@@ -76,10 +109,6 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
                    : pqs_gemm_block_rows(plan, kernel) * pqs_gemm_row_bytes(plan, kernel);
 }
 
-static int b_shift(const pqs_gemm_plan *plan) {
-    return plan->kind == PQS_GEMM_TOP ? 32 - plan->bits - plan->a_shift : 0;
-}
-
 uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
     const int is_signed = plan->a_element != PQS_ELEMENT_UINT8;
     return plan->kind == PQS_GEMM_INT8 && is_signed != kernel->a_signed ? 0x80808080u : 0;
@@ -89,7 +118,7 @@ uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kerne
 static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, const int64_t *b,
                         char *words) {
     const size_t elements = kernel->b_elements, step_bytes = kernel->columns * PQS_GEMM_WORD;
-    const int64_t factor = INT64_C(1) << b_shift(plan);
+    const int64_t factor = INT64_C(1) << pqs_gemm_b_shift(plan);
     for (size_t first = 0; first < plan->k; first += elements) {
         const size_t count = plan->k - first < elements ? plan->k - first : elements;
         int8_t bytes[4] = {0};
@@ -136,6 +165,7 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
     if (!plan || (!b && plan->n) || !panels || !start) return PQS_ERROR_NULL;
     const pqs_gemm_kernel *const kernel = pqs_gemm_kernel_of(plan, NULL);
     if (!kernel) return PQS_ERROR_NO_KERNEL;
+    if (!places_are_valid(plan)) return PQS_ERROR_OPERAND;
     const size_t panel_bytes = pqs_gemm_steps(plan, kernel) * kernel->columns * PQS_GEMM_WORD;
     for (size_t column = 0; column < pqs_gemm_panels(plan, kernel) * kernel->columns; column++) {
         char *const words = (char *)panels + column / kernel->columns * panel_bytes +

@@ -17,22 +17,46 @@ static void widen(const pqs_gemm_plan *plan, const char *from, size_t count, int
     }
 }
 
-/* (a - za) * 2^shift, one k a word: each element where it stands in its pair, the other one 0. An
- * odd k ends with a word of 0. */
+#define GATHER(type)                                                                               \
+    for (size_t i = 0; i < count; i++) to[i] = ((const type *)(const void *)row)[places[i]]
+
+/* The elements of a row from k = first on, wherever they stand in it. */
+static void fetch(const pqs_gemm_plan *plan, const char *row, size_t first, size_t count,
+                  int16_t *to) {
+    if (!plan->places) {
+        widen(plan, row + first * pqs_gemm_element_bytes(plan), count, to);
+        return;
+    }
+    const int32_t *const places = plan->places + first;
+    switch (plan->a_element) {
+    case PQS_ELEMENT_UINT8: GATHER(uint8_t); break;
+    case PQS_ELEMENT_INT8: GATHER(int8_t); break;
+    default: GATHER(int16_t);
+    }
+}
+
+/* (a - za) * 2^shift. */
+static void center(const pqs_gemm_plan *plan, const char *row, size_t first, size_t count,
+                   int16_t *to) {
+    const uint16_t zero_point = (uint16_t)plan->a_zero_point;
+    fetch(plan, row, first, count, to);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t x = (uint16_t)(to[i] - zero_point);
+        to[i] = (int16_t)(x << plan->a_shift);
+    }
+}
+
+/* One k a word: each element where it stands in its pair, the other one 0. An odd k ends with a
+ * word of 0. */
 static void spread_row(const pqs_gemm_plan *plan, const char *row, uint32_t *words) {
     static const int16_t first_only[2] = {-1, 0};
-    const uint16_t zero_point = (uint16_t)plan->a_zero_point;
     uint32_t keep;
     memcpy(&keep, first_only, sizeof keep);
     for (size_t first = 0; first < plan->k; first += CHUNK) {
         const size_t count = plan->k - first < CHUNK ? plan->k - first : CHUNK;
         int16_t wide[CHUNK];
         uint32_t pairs[CHUNK / 2];
-        widen(plan, row + first * pqs_gemm_element_bytes(plan), count, wide);
-        for (size_t i = 0; i < count; i++) {
-            const uint32_t x = (uint16_t)(wide[i] - zero_point);
-            wide[i] = (int16_t)(x << plan->a_shift);
-        }
+        center(plan, row, first, count, wide);
         if (count % 2) wide[count] = 0;
         memcpy(pairs, wide, (count + count % 2) * sizeof *wide);
         for (size_t p = 0; p < pqs_over(count, 2); p++) {
@@ -40,6 +64,10 @@ static void spread_row(const pqs_gemm_plan *plan, const char *row, uint32_t *wor
             words[first + 2 * p + 1] = pairs[p] & ~keep;
         }
     }
+}
+
+static void gather_bytes(const pqs_gemm_plan *plan, const char *row, char *to) {
+    for (size_t k = 0; k < plan->k; k++) to[k] = row[plan->places[k]];
 }
 
 /* For each k the table of its element, by its byte. */
@@ -57,8 +85,12 @@ static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, s
         tabulate_row(plan, plane, row, to);
     } else if (kernel->a_words == 2) {
         spread_row(plan, row, (uint32_t *)(void *)to);
+    } else if (kernel->b_elements == 4 && plan->places) {
+        gather_bytes(plan, row, to);
     } else if (kernel->b_elements == 4) {
         memcpy(to, row, used);
+    } else if (pqs_gemm_is_grouped(plan)) {
+        center(plan, row, 0, plan->k, (int16_t *)(void *)to);
     } else {
         widen(plan, row, plan->k, (int16_t *)(void *)to);
     }

@@ -118,8 +118,23 @@ const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found) {
         [PQS_GEMM_TOP] = {[PQS_ISA_AVXVNNI] = &pqs_gemm_top__avxvnni,
                           [PQS_ISA_AVX512VNNI] = &pqs_gemm_top__avx512vnni},
         [PQS_GEMM_TABLE] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_table__avx512vbmi},
+        [PQS_GEMM_PAIR] = {[PQS_ISA_AVX2] = &pqs_gemm_pair__avx2,
+                           [PQS_ISA_AVX512BW] = &pqs_gemm_pair__avx512bw,
+                           [PQS_ISA_AVX512VNNI] = &pqs_gemm_pair__avx512vnni},
+        [PQS_GEMM_GROUP] = {[PQS_ISA_PORTABLE] = &pqs_gemm_group__portable,
+                            [PQS_ISA_NEON] = &pqs_gemm_group__neon,
+                            [PQS_ISA_AVX2] = &pqs_gemm_group__avx2,
+                            [PQS_ISA_AVX512BW] = &pqs_gemm_group__avx512bw},
+        [PQS_GEMM_GROUP_CLAMP] = {[PQS_ISA_PORTABLE] = &pqs_gemm_group_clamp__portable,
+                                  [PQS_ISA_NEON] = &pqs_gemm_group_clamp__neon,
+                                  [PQS_ISA_AVX2] = &pqs_gemm_group_clamp__avx2,
+                                  [PQS_ISA_AVX512BW] = &pqs_gemm_group_clamp__avx512bw,
+                                  [PQS_ISA_AVX512VNNI] = &pqs_gemm_group_clamp__avx512vnni},
+        [PQS_GEMM_GROUP_TOP] = {[PQS_ISA_AVXVNNI] = &pqs_gemm_group_top__avxvnni,
+                                [PQS_ISA_AVX512VNNI] = &pqs_gemm_group_top__avx512vnni},
     };
-    if (kind < PQS_GEMM_INT8 || kind > PQS_GEMM_TABLE) return NULL;
+    const int count = (int)(sizeof kernels / sizeof *kernels);
+    if (kind < 0 || kind >= count) return NULL;
     for (int one = isa_of(isa); one != PQS_ISA_AUTO; one = below(one)) {
         if (!kernels[kind][one] || !kernels[kind][one]->tile) continue;
         if (found) *found = one;

@@ -15,7 +15,7 @@ from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Accumulate, ReduceStep, Register
 from pyqsim.modes import OverflowRule
 
-__all__ = ["Columns", "LinearSum", "linear_sum"]
+__all__ = ["Columns", "LinearSum", "holds", "linear_sum"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -125,13 +125,14 @@ def linear_sum(
         return LinearSum(last, f"sums wrap, and are taken mod 2**{last.bits}")
     held = sums()
     held = held.hull(bounds.add(held, bias)).hull(ZERO).hull(bias)
-    if all(_holds(step.register, held) for step in accumulators):
+    if all(holds(step.register, held) for step in accumulators):
         return LinearSum(
             Register(), f"no register is ever left: sums lie in {held.low}..{held.high}"
         )
     return None
 
 
-def _holds(register: Register, sums: Interval) -> bool:
+def holds(register: Register, sums: Interval) -> bool:
+    """Whether no sum leaves the register."""
     low, high = register.minimum, register.maximum
     return low is None or high is None or (low <= sums.low and sums.high <= high)

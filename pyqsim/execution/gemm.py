@@ -16,6 +16,8 @@ from pyqsim.datapath import Accumulate, Datapath, Multiply, Product, Shift
 from pyqsim.execution.call_data import interval_of
 from pyqsim.execution.certificates import Columns, linear_sum
 from pyqsim.execution.checked import CheckedGemm
+from pyqsim.execution.doors import explicit_order
+from pyqsim.execution.groups import CLAMPING, Groups, a_shift_of, group_forms, sum_kinds
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.tables import table_form
 from pyqsim.execution.telemetry import Chain
@@ -31,8 +33,6 @@ ELEMENTS = tuple(np.dtype(kind) for kind in (np.uint8, np.int8, np.int16))
 #: Lengths of K from which a proof while running is worth its checks, and words of k between them.
 _LONG = 64
 _PARTS = (64, 32, 16, 8)
-
-_CLAMPING = (OverflowRule.SATURATE, OverflowRule.SATURATE_SYMMETRIC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,7 @@ class GemmChooser:
     ) -> None:
         self._datapath, self._b, self._packed, self._isa = datapath, b, packed, isa
         self._columns: dict[tuple[int, int], Columns] = {}
+        self._groups: dict[tuple[int, int], Groups | None] = {}
         self._gemms: dict[tuple[int, int, GemmForm], Gemm | None] = {}
 
     def choose(
@@ -103,7 +104,8 @@ class GemmChooser:
         columns = self._columns_of(chain)
         start = ZERO if bias is None else interval_of(bias)
         shifts = (a_shifts, self._b.shifts)
-        found = _forms(self._datapath, columns, a, dtype, zero_point.low, start, shifts)
+        groups = self._groups_of(chain)
+        found = _forms(self._datapath, columns, groups, a, dtype, zero_point.low, start, shifts)
         if isinstance(found, str):
             return found
         forms, reason = found
@@ -145,6 +147,16 @@ class GemmChooser:
             self._columns[key] = Columns(integers)
         return self._columns[key]
 
+    def _groups_of(self, chain: Chain) -> Groups | None:
+        """What the first step's accumulators add; None: it has none, or there is nothing to add."""
+        key = (chain.b_plane, chain.group)
+        if key not in self._groups:
+            columns, first = self._columns_of(chain), next(iter(self._datapath.reduce), None)
+            self._groups[key] = None
+            if isinstance(first, Accumulate) and columns.integers.size:
+                self._groups[key] = Groups.of(first, explicit_order(self._datapath), columns)
+        return self._groups[key]
+
     def _gemm(self, chain: Chain, form: GemmForm, columns: Columns) -> Gemm | None:
         key = (chain.b_plane, chain.group, form)
         if key not in self._gemms:
@@ -170,6 +182,7 @@ def _multiplies(product: Product) -> bool:
 def _forms(
     datapath: Datapath,
     columns: Columns,
+    groups: Groups | None,
     a: Interval,
     dtype: np.dtype,
     zero_point: int,
@@ -191,7 +204,14 @@ def _forms(
     centered = bounds.subtract(a, Interval(zero_point, zero_point))
     linear = linear_sum(datapath.reduce, lambda: columns.subset_sums(centered), bias)
     if linear is None:
-        return _clamping(datapath, columns, centered, dtype, zero_point)
+        if not centered.fits(16):
+            low, high = centered.low, centered.high
+            return f"a less its zero point reaches {low}..{high}, which int16 does not hold"
+        if groups is None:
+            return "not proven to be one exact sum, and not accumulators alone"
+        if len(datapath.reduce) == 1:
+            return _clamping(datapath, groups, centered, dtype, zero_point)
+        return group_forms(datapath.reduce, groups, centered, dtype, zero_point, bias)
     register = linear.register
     if register.bits is None:
         total = bounds.add(columns.subset_sums(centered), bias)
@@ -199,63 +219,37 @@ def _forms(
             return f"a sum may reach {total.low}..{total.high}, which int32 does not hold"
     forms = [
         GemmForm(kind, dtype, register.bits or 32, register.signed, zero_point)
-        for kind in _sum_kinds(columns, dtype)
+        for kind in sum_kinds(columns, dtype)
     ]
     return forms, linear.reason
 
 
-def _sum_kinds(columns: Columns, dtype: np.dtype) -> tuple[str, ...]:
-    """Exact products of these operands, the faster first."""
-    bytes_fit = columns.interval.fits(8) and dtype.itemsize == 1
-    return ("int8", "int16") if bytes_fit else ("int16",)
-
-
 def _clamping(
-    datapath: Datapath, columns: Columns, a: Interval, dtype: np.dtype, zero_point: int
+    datapath: Datapath, groups: Groups, a: Interval, dtype: np.dtype, zero_point: int
 ) -> tuple[list[GemmForm], str] | str:
-    """Forms of one saturating accumulator that adds in ascending k; a: zero point subtracted."""
+    """Forms of one saturating accumulator; a: zero point subtracted."""
     step = datapath.reduce[0]
-    if (
-        len(datapath.reduce) != 1
-        or not isinstance(step, Accumulate)
-        or step.overflow.rule not in _CLAMPING
-        or step.group is not None
-        or step.interleave != 1
-        or datapath.order is not None
-    ):
-        return "not proven to be one exact sum, and not one saturating accumulator in ascending k"
+    if not isinstance(step, Accumulate) or step.spill or step.overflow.rule not in CLAMPING:
+        return "not proven to be one exact sum, and not one saturating accumulator"
     low, high = step.register.minimum, step.register.maximum
     if low is None or high is None or not Interval(low, high).fits(32):
         return "the register is wider than int32, and may be left"
-    if not a.fits(16):
-        return f"a less its zero point reaches {a.low}..{a.high}, which int16 does not hold"
+    columns = groups.columns
+    places = b"" if datapath.order is None else groups.places
     forms = []
     if step.signed and step.overflow.rule is OverflowRule.SATURATE:
         bits = (high - low).bit_length()
-        shift = _a_shift(a, columns.interval, 32 - bits)
+        shift = a_shift_of(a, columns.interval, 32 - bits)
         if shift is not None:
-            forms.append(GemmForm("top", dtype, bits, True, zero_point, shift))
+            forms.append(GemmForm("top", dtype, bits, True, zero_point, shift, places=places))
     if bounds.add(Interval(low, high), bounds.scale(a, columns.interval)).fits(32):
-        forms.append(GemmForm("clamp", dtype, 32, True, zero_point, 0, low, high))
+        forms.append(GemmForm("clamp", dtype, 32, True, zero_point, 0, low, high, places=places))
     if not forms:
         return "int32 does not hold a sum before it saturates"
-    if columns.integers.shape[1] >= _LONG and Interval(low, high).fits(31):
+    if columns.integers.shape[1] >= _LONG and Interval(low, high).fits(31) and not places:
         forms += [
             GemmForm(kind, dtype, 32, True, zero_point, 0, low, high, part_steps=steps)
-            for kind in _sum_kinds(columns, dtype)
+            for kind in sum_kinds(columns, dtype)
             for steps in _PARTS
         ]
     return forms, "one accumulator saturates at every addition"
-
-
-def _a_shift(a: Interval, b: Interval, shift: int) -> int | None:
-    """The part of a shift that a takes, b the rest, both within int16; None: it is too much."""
-    for part in range(min(shift, 15) + 1):
-        rest = shift - part
-        if rest <= 15 and _shifted(a, part).fits(16) and _shifted(b, rest).fits(16):
-            return part
-    return None
-
-
-def _shifted(interval: Interval, shift: int) -> Interval:
-    return Interval(interval.low << shift, interval.high << shift)

@@ -200,7 +200,7 @@ class Runner:
             or datapath.reads_bias
             or self.b.planes > 1
             or self.b.group is not None
-            or (datapath.order is not None and len(datapath.order) != k)
+            or not _orders(datapath, k)
         ):
             return None
         limits, what = np.iinfo(dtype), f"any {dtype} array"
@@ -221,3 +221,9 @@ class Runner:
         if key not in self._packed:
             self._packed[key] = self.b.integers(chain.b_plane, slice(None), chain.ks)
         return self._packed[key]
+
+
+def _orders(datapath: Datapath, k: int) -> bool:
+    """Whether the datapath's order, if it has one, is a sequence of k, with holes or without."""
+    order = datapath.order
+    return order is None or sum(isinstance(one, int) and one >= 0 for one in order) == k

@@ -29,14 +29,42 @@ typedef struct {
     size_t m;
     int64_t a[MAX_M * MAX_K];
     int64_t b[MAX_N * MAX_K];
+    int32_t places[MAX_K];
 } call;
 
 static int64_t a_low(int element) { return element == 0 ? 0 : element == 1 ? -128 : -32768; }
 static int64_t a_high(int element) { return element == 0 ? 255 : element == 1 ? 127 : 32767; }
 
+static int is_grouped(int kind) { return kind >= PQS_GEMM_GROUP && kind <= PQS_GEMM_GROUP_TOP; }
+
+/* Groups of 2..40 k in registers that int32 holds next to their outer one. */
+static void draw_groups(call *c) {
+    c->plan.group = 2 * (size_t)between(1, 20);
+    c->plan.a_zero_point = c->plan.a_element == 0 ? (int32_t)between(0, 127) : 0;
+    if (c->plan.kind == PQS_GEMM_GROUP_TOP) {
+        c->plan.group_bits = (int32_t)between(17, 30);
+        c->plan.a_shift = 32 - c->plan.group_bits < 7 ? 32 - c->plan.group_bits : 7;
+        c->plan.maximum = (INT32_C(1) << (c->plan.group_bits - 1)) - 1;
+        c->plan.minimum = -c->plan.maximum - 1;
+    }
+    if (below(2)) { /* it clamps, and the result is no number mod 2^bits */
+        c->plan.bits = 32;
+        c->plan.is_signed = 1;
+        c->plan.outer_maximum = (int32_t)between(1, INT32_C(1) << between(1, 29));
+        c->plan.outer_minimum = -c->plan.outer_maximum - (int32_t)below(2);
+    }
+}
+
+/* Any k of a row at every place. */
+static void draw_places(call *c) {
+    c->plan.places = c->places;
+    c->plan.row_length = c->plan.k;
+    for (size_t i = 0; i < c->plan.k; i++) c->places[i] = (int32_t)below((int64_t)c->plan.k);
+}
+
 static void draw(call *c, int kind, int isa) {
-    const int ordered = kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_TOP;
-    const int element = (int)below(kind == PQS_GEMM_INT16 ? 3 : 2);
+    const int ordered = kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_TOP || is_grouped(kind);
+    const int element = kind == PQS_GEMM_PAIR ? 0 : (int)below(kind == PQS_GEMM_INT16 ? 3 : 2);
     c->m = (size_t)between(1, MAX_M);
     c->plan = (pqs_gemm_plan){.kind = kind,
                               .isa = isa,
@@ -45,7 +73,9 @@ static void draw(call *c, int kind, int isa) {
                               .k = (size_t)(below(4) ? between(1, 40) : between(1, MAX_K)),
                               .bits = (int32_t)between(2, 32),
                               .is_signed = (int32_t)below(2),
-                              .a_zero_point = ordered ? 0 : (int32_t)between(-128, 255)};
+                              .a_zero_point = ordered || kind == PQS_GEMM_PAIR
+                                                  ? 0
+                                                  : (int32_t)between(-128, 255)};
     if (kind == PQS_GEMM_TOP) { /* |a| <= 255 takes 7 bits more, |b| <= 128 takes 8 */
         c->plan.bits = (int32_t)between(17, 32);
         c->plan.is_signed = 1;
@@ -53,6 +83,8 @@ static void draw(call *c, int kind, int isa) {
     }
     c->plan.maximum = (int32_t)between(1, INT32_C(1) << between(1, 29));
     c->plan.minimum = -c->plan.maximum - (int32_t)below(2);
+    if (is_grouped(kind)) draw_groups(c);
+    if ((ordered || kind == PQS_GEMM_PAIR) && below(2)) draw_places(c);
     const int64_t reach = kind == PQS_GEMM_INT16 ? 32768 : 128;
     for (size_t i = 0; i < c->m * c->plan.k; i++) c->a[i] = between(a_low(element), a_high(element));
     for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = between(-reach, reach - 1);
@@ -62,19 +94,51 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high) {
     return x < low ? low : x > high ? high : x;
 }
 
+/* Of k, in a row of a. */
+static int64_t a_at(const call *c, size_t row, size_t k) {
+    return c->a[row * c->plan.k + (c->plan.places ? (size_t)c->places[k] : k)] -
+           c->plan.a_zero_point;
+}
+
+static int64_t modulo(const pqs_gemm_plan *plan, int64_t sum) {
+    const int64_t half = INT64_C(1) << (plan->bits - 1), low = sum & (2 * half - 1);
+    return plan->is_signed && low >= half ? low - 2 * half : low;
+}
+
+/* Groups as gemm.h has them: `group` sums, and the outer one. */
+static int64_t expected_groups(const call *c, size_t row, size_t column) {
+    const pqs_gemm_plan *const plan = &c->plan;
+    const size_t group = plan->kind == PQS_GEMM_PAIR ? 2 : plan->group;
+    const int64_t least = plan->kind == PQS_GEMM_PAIR ? -32768 : plan->minimum;
+    const int64_t most = plan->kind == PQS_GEMM_PAIR ? 32767 : plan->maximum;
+    int64_t outer = 0, sum = 0;
+    for (size_t k = 0; k < plan->k; k++) {
+        sum += a_at(c, row, k) * c->b[column * plan->k + k];
+        if (plan->kind == PQS_GEMM_GROUP_CLAMP || plan->kind == PQS_GEMM_GROUP_TOP) {
+            sum = clamp(sum, least, most);
+        }
+        if ((k + 1) % group && k + 1 < plan->k) continue;
+        outer += clamp(sum, least, most);
+        if (plan->outer_maximum) outer = clamp(outer, plan->outer_minimum, plan->outer_maximum);
+        sum = 0;
+    }
+    return modulo(plan, outer);
+}
+
 /* The definition, in 64 bits: sums of at most 700 products of at most 2^31. */
 static int64_t expected(const call *c, size_t row, size_t column) {
     const int64_t half = INT64_C(1) << (c->plan.bits - 1);
     int64_t sum = 0;
+    if (is_grouped(c->plan.kind) || c->plan.kind == PQS_GEMM_PAIR) {
+        return expected_groups(c, row, column);
+    }
     for (size_t k = 0; k < c->plan.k; k++) {
-        const int64_t x = c->a[row * c->plan.k + k] - c->plan.a_zero_point;
-        sum += x * c->b[column * c->plan.k + k];
+        sum += a_at(c, row, k) * c->b[column * c->plan.k + k];
         if (c->plan.kind == PQS_GEMM_CLAMP) sum = clamp(sum, c->plan.minimum, c->plan.maximum);
         if (c->plan.kind == PQS_GEMM_TOP) sum = clamp(sum, -half, half - 1);
     }
     if (c->plan.kind == PQS_GEMM_CLAMP || c->plan.kind == PQS_GEMM_TOP) return sum;
-    const int64_t low = sum & (2 * half - 1);
-    return c->plan.is_signed && low >= half ? low - 2 * half : low;
+    return modulo(&c->plan, sum);
 }
 
 static void *allocate(size_t bytes) {
@@ -119,8 +183,10 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const int isa = atoi(argv[i]);
         int ran = 0;
-        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_TOP; kind++) {
-            const pqs_gemm_plan probe = {.kind = kind, .isa = isa, .n = 1, .k = 1, .bits = 32};
+        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_GROUP_TOP; kind++) {
+            if (kind == PQS_GEMM_TABLE) continue; /* x86 only */
+            const pqs_gemm_plan probe = {.kind = kind, .isa = isa, .n = 1, .k = 1, .bits = 32,
+                                         .group = 2, .group_bits = 32};
             const int found = pqs_gemm_isa(&probe);
             if (found == PQS_ISA_AUTO) continue;
             for (int j = 0; j < CALLS; j++, ran++) {

@@ -1,0 +1,25 @@
+/* Groups clamped at every addition by vpdpwssd on 512 bits, where the compiler can. */
+#include "fast/gemm.h"
+
+#ifdef __AVX512VNNI__
+#include "fast/vectors_512.h"
+
+#define A_WORDS 2
+#define GROUPED
+
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
+    const vector sum = _mm512_dpwssd_epi32(acc, a, b);
+    return larger(smaller(sum, held->maximum), held->minimum);
+}
+
+static inline vector group_value(vector sum, const constants *held) {
+    (void)held;
+    return sum;
+}
+
+#include "fast/gemm_body.h"
+
+const pqs_gemm_kernel pqs_gemm_group_clamp__avx512vnni = {2, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};
+#else
+const pqs_gemm_kernel pqs_gemm_group_clamp__avx512vnni = {0};
+#endif

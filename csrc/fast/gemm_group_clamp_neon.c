@@ -1,0 +1,31 @@
+/* Groups clamped at every addition by SMULL, ADDP, SMIN and SMAX, where the CPU is an aarch64. */
+#include "fast/gemm.h"
+
+#ifdef __aarch64__
+#include "fast/vectors_neon.h"
+
+#define A_WORDS 2
+#define GROUPED
+
+/* Both products of each lane's pair, added mod 2^32. */
+static inline vector add_products(vector acc, vector a, vector b) {
+    const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
+    const vector low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
+    return vaddq_s32(acc, vpaddq_s32(low, vmull_high_s16(x, y)));
+}
+
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
+    return larger(smaller(add_products(acc, a, b), held->maximum), held->minimum);
+}
+
+static inline vector group_value(vector sum, const constants *held) {
+    (void)held;
+    return sum;
+}
+
+#include "fast/gemm_body.h"
+
+const pqs_gemm_kernel pqs_gemm_group_clamp__neon = {2, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};
+#else
+const pqs_gemm_kernel pqs_gemm_group_clamp__neon = {0};
+#endif

@@ -1,0 +1,22 @@
+/* Groups clamped at every addition, in plain C: one of the word's two products is 0. */
+#define A_WORDS 2
+#define GROUPED
+
+#include "fast/gemm.h"
+
+static inline int32_t multiply_add(int32_t acc, const int16_t *x, const int16_t *y,
+                                   const pqs_gemm_constants *constants) {
+    const int32_t sum = acc + x[0] * y[0] + x[1] * y[1];
+    const int32_t held = sum < constants->maximum ? sum : constants->maximum;
+    return held > constants->minimum ? held : constants->minimum;
+}
+
+static inline int32_t group_value(int32_t sum, const pqs_gemm_constants *constants) {
+    (void)constants;
+    return sum;
+}
+
+#include "fast/gemm_portable.h"
+
+const pqs_gemm_kernel pqs_gemm_group_clamp__portable = {2,        A_WORDS,      1, COLUMNS,
+                                                        run_gemm, find_extremes};

@@ -1,0 +1,31 @@
+/* Sums of groups, in a range at their end, by SMULL and ADDP, where the CPU is an aarch64. */
+#include "fast/gemm.h"
+
+#ifdef __aarch64__
+#include "fast/vectors_neon.h"
+
+#define A_WORDS 1
+#define GROUPED
+
+/* Both products of each lane's pair, added mod 2^32. */
+static inline vector add_products(vector acc, vector a, vector b) {
+    const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
+    const vector low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
+    return vaddq_s32(acc, vpaddq_s32(low, vmull_high_s16(x, y)));
+}
+
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
+    (void)held;
+    return add_products(acc, a, b);
+}
+
+static inline vector group_value(vector sum, const constants *held) {
+    return larger(smaller(sum, held->maximum), held->minimum);
+}
+
+#include "fast/gemm_body.h"
+
+const pqs_gemm_kernel pqs_gemm_group__neon = {2, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};
+#else
+const pqs_gemm_kernel pqs_gemm_group__neon = {0};
+#endif

@@ -1,0 +1,20 @@
+/* Pairs that saturate at 16 bits by vpmaddubsw on 512 bits, where the compiler can. */
+#include "fast/gemm.h"
+
+#ifdef __AVX512BW__
+#include "fast/vectors_512.h"
+
+#define A_WORDS 1
+
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
+    (void)held;
+    const vector pairs = _mm512_maddubs_epi16(a, b);
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
+#include "fast/gemm_body.h"
+
+const pqs_gemm_kernel pqs_gemm_pair__avx512bw = {4, A_WORDS, 0, COLUMNS, run_gemm, find_extremes};
+#else
+const pqs_gemm_kernel pqs_gemm_pair__avx512bw = {0};
+#endif
