@@ -360,6 +360,29 @@ typedef struct {
 /* Write the taps of windows first..first+count-1, one after the other. */
 int pqs_gather_windows(const pqs_windows *from, size_t first, size_t count, void *out);
 
+/* A dot product a channel, over the taps of windows in the order of rows and columns. */
+typedef struct {
+    int32_t kind;      /* PQS_GEMM_INT16 or PQS_GEMM_CLAMP, with what those ask of the operands */
+    int32_t isa;
+    int32_t a_element; /* enum pqs_element, of the images */
+    size_t channels;   /* 1 or more; windows->bytes holds as many elements */
+    int32_t bits;      /* INT16: 1..32, of the result, sums mod 2^bits */
+    int32_t is_signed; /* INT16: whether those are sign-extended */
+    int32_t a_zero_point; /* CLAMP: subtracted from every element of the images */
+    int32_t minimum;   /* CLAMP */
+    int32_t maximum;
+} pqs_depthwise_plan;
+
+/* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */
+int pqs_depthwise_isa(const pqs_depthwise_plan *plan);
+
+/* out[m * out_stride + c] for windows first..first+count-1, without gathering them.
+ * weights: (rows, columns, channels), int16 holds them. start: what the sum of each channel starts
+ * from. PQS_ERROR_OVERLAP: nothing was written. */
+int pqs_depthwise_run(const pqs_depthwise_plan *plan, const pqs_windows *windows,
+                      const int32_t *weights, const int32_t *start, size_t first, size_t count,
+                      int32_t *out, size_t out_stride);
+
 /* out[m * out_stride + n] = -zb*sum(a) - za*sum(b) + k*za*zb, one exact integer. */
 int pqs_zero_point_correction(size_t m, size_t n, size_t k,
                               const int64_t *a, size_t a_stride,

@@ -59,22 +59,29 @@ static void run_block(const pqs_gemm_block *of) {
     }
 }
 
+void pqs_keep_bits(int bits, int is_signed, size_t rows, size_t n, int32_t *out,
+                   size_t out_stride) {
+    if (bits == 32) return;
+    const int shift = 32 - bits;
+    for (size_t row = 0; row < rows; row++) {
+        int32_t *const to = out + row * out_stride;
+        if (is_signed) {
+            for (size_t i = 0; i < n; i++) to[i] = (int32_t)((uint32_t)to[i] << shift) >> shift;
+        } else {
+            for (size_t i = 0; i < n; i++) to[i] = (int32_t)((uint32_t)to[i] << shift >> shift);
+        }
+    }
+}
+
 /* From what the lanes hold to numbers of `bits` bits. */
 static void finish(const pqs_gemm_plan *plan, size_t rows, int32_t *out, size_t out_stride) {
     if (plan->kind == PQS_GEMM_CLAMP || plan->bits == 32) return;
-    const int shift = 32 - plan->bits;
+    if (plan->kind != PQS_GEMM_TOP) {
+        pqs_keep_bits(plan->bits, plan->is_signed, rows, plan->n, out, out_stride);
+        return;
+    }
     for (size_t row = 0; row < rows; row++) {
-        int32_t *const to = out + row * out_stride;
-        if (plan->kind == PQS_GEMM_TOP) {
-            for (size_t i = 0; i < plan->n; i++) to[i] >>= shift;
-        } else if (plan->is_signed) {
-            for (size_t i = 0; i < plan->n; i++)
-                to[i] = (int32_t)((uint32_t)to[i] << shift) >> shift;
-        } else {
-            for (size_t i = 0; i < plan->n; i++) {
-                to[i] = (int32_t)((uint32_t)to[i] << shift >> shift);
-            }
-        }
+        for (size_t i = 0; i < plan->n; i++) out[row * out_stride + i] >>= 32 - plan->bits;
     }
 }
 
@@ -83,7 +90,7 @@ static size_t extent(size_t count, size_t stride, size_t row) {
     return count && row ? (count - 1) * stride + row : 0;
 }
 
-static int overlap(const void *x, size_t x_bytes, const void *y, size_t y_bytes) {
+int pqs_overlap(const void *x, size_t x_bytes, const void *y, size_t y_bytes) {
     const uintptr_t x_at = (uintptr_t)x, y_at = (uintptr_t)y;
     return x_at < y_at ? y_at - x_at < x_bytes && y_bytes : x_at - y_at < y_bytes && x_bytes;
 }
@@ -97,8 +104,9 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
     if (!kernel) return PQS_ERROR_NO_KERNEL;
     const int packs = !pqs_gemm_takes_rows(plan, kernel);
     if ((m && !a) || (m && plan->n && !out) || (m && packs && !scratch)) return PQS_ERROR_NULL;
-    if (overlap(a, extent(m, a_stride, pqs_gemm_row_length(plan) * pqs_gemm_element_bytes(plan)), out,
-                extent(m, out_stride * sizeof *out, plan->n * sizeof *out))) {
+    const size_t a_row = pqs_gemm_row_length(plan) * pqs_gemm_element_bytes(plan);
+    if (pqs_overlap(a, extent(m, a_stride, a_row), out,
+                    extent(m, out_stride * sizeof *out, plan->n * sizeof *out))) {
         return PQS_ERROR_OVERLAP;
     }
     const size_t group_steps =

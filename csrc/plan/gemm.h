@@ -56,4 +56,9 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
                    const void *scratch, pqs_gemm_block *now);
 void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, size_t steps);
 
+/* gemm.c: sums mod 2^32 to sums mod 2^bits; whether two stretches of bytes meet. */
+void pqs_keep_bits(int bits, int is_signed, size_t rows, size_t n, int32_t *out,
+                   size_t out_stride);
+int pqs_overlap(const void *x, size_t x_bytes, const void *y, size_t y_bytes);
+
 #endif

@@ -2,6 +2,7 @@
 #ifndef PQS_PLAN_H
 #define PQS_PLAN_H
 
+#include "fast/depthwise.h"
 #include "fast/gemm.h"
 #include "fast/lanes.h"
 #include "fast/output.h"
@@ -11,5 +12,6 @@
 pqs_lanes_kernel *pqs_lanes_for(int isa);
 pqs_output_kernel *pqs_output_for(int isa);
 const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found);
+const pqs_depthwise_kernel *pqs_depthwise_for(int isa, size_t channels, int *found);
 
 #endif

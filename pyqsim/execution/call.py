@@ -17,7 +17,7 @@ from pyqsim.datapath import Datapath, Merge, Multiply
 from pyqsim.errors import DatapathError
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
-from pyqsim.execution.gemm import ELEMENTS, ChainGemm, GemmChooser
+from pyqsim.execution.gemm import ELEMENTS, ChainGemm, ChainKernel, ChainSums
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
@@ -48,7 +48,7 @@ class Call:
         isa: str,
         counts: bool,
         n_first: int,
-        gemms: GemmChooser | None,
+        gemms: ChainSums | None,
     ) -> None:
         self._datapath, self._a, self._b, self._packed = datapath, a, b, packed
         self._kernel, self._isa, self._n_first = kernel, isa, n_first
@@ -72,7 +72,7 @@ class Call:
             b_shifts=self._b.shifts,
         )
         self.why_not_lanes: dict[Chain, str | None] = {}
-        self.gemms: dict[Chain, ChainGemm | str] = {
+        self.gemms: dict[Chain, ChainKernel | str] = {
             chain: "events are asked for" if gemms is None else self._choose_gemm(chain, gemms)
             for chain in self.chains
         }
@@ -94,7 +94,7 @@ class Call:
         self._narrow = dtype == np.int32
         self.result = np.empty((prod(self.chain_shape), *self.shape), dtype=dtype)
 
-    def _choose_gemm(self, chain: Chain, gemms: GemmChooser) -> ChainGemm | str:
+    def _choose_gemm(self, chain: Chain, gemms: ChainSums) -> ChainKernel | str:
         if self._kernel not in ("auto", "gemm"):
             return f"kernel={self._kernel!r} is asked for"
         dtype = self._a.codes.dtype
@@ -174,7 +174,7 @@ class Call:
 
     def _why(self, chain: Chain) -> str:
         gemm, reason = self.gemms[chain], self.why_not_lanes[chain]
-        if isinstance(gemm, ChainGemm):
+        if isinstance(gemm, ChainKernel):
             return gemm.explanation
         if reason is None:
             return f"lanes: int32 is proven to hold every number; no gemm: {gemm}"
@@ -195,8 +195,8 @@ class Call:
 
     def _run_block(self, rows: slice) -> BlockResult:
         alone = self.gemms[self.chains[0]] if len(self.chains) == 1 else None
-        if isinstance(alone, ChainGemm) and not self._datapath.output and self._narrow:
-            self._run_gemm(alone, self.chains[0], rows, self.result[0, rows])
+        if isinstance(alone, ChainKernel) and not self._datapath.output and self._narrow:
+            alone.run(self._a, self.chains[0], rows, self.result[0, rows])
             return BlockResult((), None)
         work = np.empty((len(self.chains), rows.stop - rows.start, self.shape[1]), dtype=np.int64)
         corrections = None if self._pipeline.correction_at is None else np.empty_like(work)
@@ -219,9 +219,9 @@ class Call:
         if correction is not None:
             correction[:] = self._correction(chain, rows)
         gemm = self.gemms[chain]
-        if isinstance(gemm, ChainGemm):
+        if isinstance(gemm, ChainKernel):
             sums = np.empty(out.shape, dtype=np.int32)
-            self._run_gemm(gemm, chain, rows, sums)
+            gemm.run(self._a, chain, rows, sums)
             out[:] = sums
             return ()
         if self._kernel == "gemm":
@@ -250,12 +250,6 @@ class Call:
         if self._kernel == "lanes":
             raise DatapathError(f"kernel='lanes': {reason}, allowed: kernel='auto'")
         return run()
-
-    def _run_gemm(
-        self, gemm: ChainGemm, chain: Chain, rows: slice, out: npt.NDArray[np.int32]
-    ) -> None:
-        dtype = gemm.gemm.form.a_dtype
-        gemm.gemm.run(self._a.elements(chain.a_plane, rows, chain.ks, dtype), out, gemm.start)
 
     def _correction(self, chain: Chain, rows: slice) -> Ints:
         return _native.zero_point_correction(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from pyqsim.execution.tables import table_form
 from pyqsim.execution.telemetry import Chain
 from pyqsim.modes import OverflowRule
 
-__all__ = ["ELEMENTS", "ChainGemm", "GemmChooser"]
+__all__ = ["ELEMENTS", "ChainForms", "ChainGemm", "ChainKernel", "ChainSums", "GemmChooser"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -36,17 +37,62 @@ _PARTS = (64, 32, 16, 8)
 
 
 @dataclass(frozen=True, eq=False)
-class ChainGemm:
-    """A chain as a packed product: what its sums start from, and why it may stand for the chain."""
+class ChainKernel(ABC):
+    """What stands for a chain, and why it may."""
+
+    reason: str
+
+    @property
+    @abstractmethod
+    def explanation(self) -> str:
+        """The kernel, its instruction set and the proof."""
+
+    @abstractmethod
+    def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
+        """The chain's values of some rows of a, into out."""
+
+
+class ChainSums(Protocol):
+    """What finds the kernel that stands for a chain."""
+
+    def choose(
+        self,
+        chain: Chain,
+        a: Interval,
+        dtype: np.dtype | None,
+        a_zero_point: Ints | None,
+        bias: Ints | None,
+        a_shifts: bool = False,
+    ) -> ChainKernel | str:
+        """The kernel, or why there is none; `GemmChooser.choose` has the arguments."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChainGemm(ChainKernel):
+    """A chain as a packed product, and what its sums start from."""
 
     gemm: Gemm | CheckedGemm
     start: Any
-    reason: str
 
     @property
     def explanation(self) -> str:
         """The kernel, its instruction set and the proof."""
         return f"gemm, {self.gemm.name}: {self.reason}"
+
+    def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
+        """The chain's values of some rows of a, into out."""
+        dtype = self.gemm.form.a_dtype
+        self.gemm.run(a.elements(chain.a_plane, rows, chain.ks, dtype), out, self.start)
+
+
+@dataclass(frozen=True, eq=False)
+class ChainForms:
+    """Forms that compute a chain, the fastest first, why they may, b's columns and the bias."""
+
+    forms: list[GemmForm]
+    reason: str
+    columns: Columns
+    bias: Ints | None
 
 
 class GemmChooser:
@@ -92,6 +138,27 @@ class GemmChooser:
         a_shifts : bool
             Whether a's integers are sums of few powers of two that a `Shift` may shift by.
         """
+        found = self.find(chain, a, dtype, a_zero_point, bias, a_shifts)
+        if isinstance(found, str):
+            return found
+        forms, columns = found.forms, found.columns
+        gemm = self._first(chain, [form for form in forms if not form.part_steps], columns)
+        if gemm is None:
+            return "this CPU has no kernel for it"
+        exact = self._first_checked(chain, [form for form in forms if form.part_steps], columns)
+        both = gemm if exact is None else CheckedGemm(exact, gemm)
+        return ChainGemm(found.reason, both, both.with_bias(found.bias))
+
+    def find(
+        self,
+        chain: Chain,
+        a: Interval,
+        dtype: np.dtype | None,
+        a_zero_point: Ints | None,
+        bias: Ints | None,
+        a_shifts: bool = False,
+    ) -> ChainForms | str:
+        """The forms that may stand for a chain, or why none does; arguments as for `choose`."""
         dtype = dtype or next((one for one in ELEMENTS if _holds(one, a)), None)
         if dtype is None:
             return f"a reaches {a.low}..{a.high}, which int16 does not hold"
@@ -108,15 +175,7 @@ class GemmChooser:
         found = _forms(self._datapath, columns, groups, a, dtype, zero_point.low, start, shifts)
         if isinstance(found, str):
             return found
-        forms, reason = found
-        gemm = self._first(chain, [form for form in forms if not form.part_steps], columns)
-        if gemm is None:
-            return "this CPU has no kernel for it"
-        exact = self._first_checked(chain, [form for form in forms if form.part_steps], columns)
-        both = gemm if exact is None else CheckedGemm(exact, gemm)
-        return ChainGemm(
-            both, both.with_bias(None if bias is None or not len(bias) else bias[0]), reason
-        )
+        return ChainForms(*found, columns, None if bias is None or not len(bias) else bias[0])
 
     def _first(self, chain: Chain, forms: list[GemmForm], columns: Columns) -> Gemm | None:
         gemms = (self._gemm(chain, form, columns) for form in forms)

@@ -10,20 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim._native import Windows
-from pyqsim.checks import array_of, integer_array
-from pyqsim.datapath import Datapath, OutputStep, Table, Thresholds, is_nest, nest_order
-from pyqsim.errors import CodeError, DatapathError, OperandError, OverflowTrap, ShapeError
-from pyqsim.events import Events
-from pyqsim.execution import Operand, Patches
+from pyqsim.checks import check_int, integer_array
+from pyqsim.datapath import Datapath, Thresholds, is_nest, nest_order
+from pyqsim.errors import CodeError, DatapathError, OperandError, PyqsimError, ShapeError
+from pyqsim.execution import CallData, DepthwiseImages, DepthwiseRunner, Operand
 from pyqsim.ops.encoding import Encoding
+from pyqsim.ops.groups import GroupPlans, WindowsOf
 from pyqsim.ops.linear import finish
-from pyqsim.ops.matmul import Plan, plan
-from pyqsim.ops.operands import Matrix, first_operand
+from pyqsim.ops.operands import Matrix, first_operand, second_operand
 from pyqsim.ops.windows import Padding, Pair, Window, padded
-from pyqsim.parameters import columns_of
 from pyqsim.tensor import QTensor
 
 __all__ = ["Conv2dPlan", "conv2d", "fill_code", "plan_conv2d"]
+
+#: The data of a call that the kernel for all channels takes.
+_DEPTHWISE_DATA = frozenset(("bias", "requantize", "out_zero_point", "threads"))
 
 
 def conv2d(
@@ -144,18 +145,13 @@ class Conv2dPlan:
             order = nest_order(datapath.order, {"kh": kh, "kw": kw, "c": depth})
             datapath = replace(datapath, order=order)
         _check_thresholds(datapath, n)
-        self._reduce_steps = len(datapath.reduce)
-        width = n // groups
-        self._columns = [slice(g * width, (g + 1) * width) for g in range(groups)]
-        self._plans = [
-            plan(
-                _weight_columns(weight, taps, columns),
-                _datapath_columns(datapath, columns),
-                kernel=kernel,
-                isa=isa,
-            )
-            for columns in self._columns
-        ]
+        kernels = {"kernel": kernel, "isa": isa}
+        self._groups = GroupPlans(weight, taps, datapath, groups, **kernels)
+        self._depthwise: DepthwiseRunner | None = None
+        self._explanation: str | None = None  # of all channels in one run
+        if depth == 1 and 1 < groups <= n:
+            b = second_operand(self._groups.weight_of(slice(0, n)))
+            self._depthwise = DepthwiseRunner(datapath, b, **kernels)
 
     def __call__(
         self, x: Matrix, *, encoding: Encoding | None = None, events: bool = False, **data: Any
@@ -165,7 +161,7 @@ class Conv2dPlan:
             raise OperandError("out: given, allowed: in matmul and plan only")
         kh, kw, depth, n = self._sizes
         codes = x.codes if isinstance(x, QTensor) else integer_array("x", x)
-        _check_images(codes, depth, len(self._plans))
+        _check_images(codes, depth, self._groups.count)
         image = (codes.shape[1], codes.shape[2])
         window = Window.of(image, (kh, kw), self._stride, self._padding, self._dilation)
         fill = fill_code(x) if any(any(pads) for pads in window.padding) else 0
@@ -173,20 +169,43 @@ class Conv2dPlan:
         _check_one_scale(x)
         out = window.count(image)
         pixels = first_operand(_like(x, images.reshape(prod(images.shape[:3]), images.shape[3])))
-        parts = []
-        for group, columns in enumerate(self._columns):
-            channels = slice(group * depth, (group + 1) * depth)
-            taps = Windows(images, window.size, window.stride, window.dilation, out, channels)
-            a = replace(pixels, codes=Patches(images[..., channels], taps))
-            own = {name: _columns_of_data(value, columns, n) for name, value in data.items()}
-            parts.append((self._plans[group], a, own, columns.start))
-        results, found = _run_groups(parts, self._reduce_steps, events)
-        y = results[0] if len(results) == 1 else np.concatenate(results, axis=-1)
+
+        def windows(of: npt.NDArray[Any], channels: slice) -> Windows:
+            return Windows(of, window.size, window.stride, window.dilation, out, channels)
+
+        self._explanation = None
+        y, found = None if events else self._run_depthwise(pixels, images, windows, data), None
+        if y is None:
+            y, found = self._groups.run(pixels, images, windows, events, data)
         return finish(y.reshape(*y.shape[:-2], len(codes), *out, n), found, encoding)
 
+    def _run_depthwise(
+        self,
+        pixels: Operand,
+        images: npt.NDArray[Any],
+        windows: WindowsOf,
+        data: dict[str, Any],
+    ) -> npt.NDArray[Any] | None:
+        """All channels in one run; None: group by group, which also raises what is to be raised."""
+        if self._depthwise is None or not _DEPTHWISE_DATA.issuperset(data):
+            return None
+        numbers = {name: value for name, value in data.items() if name != "threads"}
+        try:
+            threads = data.get("threads")
+            if threads is not None:
+                check_int("matmul", "threads", threads, 1, None)
+            of = DepthwiseImages(images, windows, self._sizes[3] // images.shape[3])
+            ran = self._depthwise.run(pixels, of, CallData(**numbers), threads)
+        except PyqsimError:
+            return None
+        if ran is None:
+            return None
+        y, self._explanation = ran
+        return y
+
     def explain(self) -> str:
-        """Which kernel ran the last call of each group of channels, and why."""
-        return "\n".join(one.explain() for one in self._plans)
+        """Which kernel ran the last call (of each group of channels), and why."""
+        return self._groups.explain() if self._explanation is None else self._explanation
 
 
 def _check_weight(taps: npt.NDArray[Any], groups: int) -> None:
@@ -223,17 +242,6 @@ def _check_thresholds(datapath: Datapath, n: int) -> None:
                 raise ShapeError(f"Thresholds: {rows} rows, allowed: N={n} rows, or one axis")
 
 
-def _datapath_columns(datapath: Datapath, columns: slice) -> Datapath:
-    """The datapath for some output channels: thresholds may have one row a channel."""
-
-    def cut(step: OutputStep) -> OutputStep:
-        if isinstance(step, Thresholds) and step.values.values.ndim == 2:
-            return Thresholds(Table(step.values.values[columns]))
-        return step
-
-    return replace(datapath, output=tuple(cut(step) for step in datapath.output))
-
-
 def fill_code(x: Matrix) -> int:
     """The code of padding: the zero point, or the format's code of zero."""
     if not isinstance(x, QTensor):
@@ -248,45 +256,3 @@ def fill_code(x: Matrix) -> int:
 
 def _like(x: Matrix, codes: npt.NDArray[Any]) -> Matrix:
     return QTensor(codes, x.format, x.scale, x.zero_point) if isinstance(x, QTensor) else codes
-
-
-def _weight_columns(weight: Matrix, taps: npt.NDArray[Any], columns: slice) -> Matrix:
-    codes = taps[..., columns].reshape(prod(taps.shape[:3]), columns.stop - columns.start)
-    if not isinstance(weight, QTensor):
-        return codes
-    if weight.group is not None or weight.axis not in (None, 3):
-        raise ShapeError(
-            f"weight: axis={weight.axis}, group={weight.group}, allowed: axis 3 or None, no group"
-        )
-    if weight.axis is None:
-        return QTensor(codes, weight.format, weight.scale, weight.zero_point)
-    scale, zero_point = weight.scale[..., columns], weight.zero_point[columns]
-    return QTensor(codes, weight.format, scale, zero_point, axis=1)
-
-
-def _columns_of_data(value: Any, columns: slice, n: int) -> Any:
-    """Per-channel data of some output channels; everything else as it is."""
-    if hasattr(value, "columns"):
-        return value if columns == slice(0, n) else value.columns(columns, n)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    return columns_of(array_of("conv2d", "data", value), columns, n)
-
-
-def _run_groups(
-    parts: list[tuple[Plan, Operand, dict[str, Any], int]], reduce_steps: int, events: bool
-) -> tuple[list[npt.NDArray[Any]], Events | None]:
-    """Run every group; a trap is raised after all, reduce steps before output steps, by (m, n)."""
-    results, found, traps = [], [], []
-    for run, a, data, n_first in parts:
-        try:
-            result, seen = run.run(a, events=events, n_first=n_first, **data)
-        except OverflowTrap as trap:
-            traps.append(trap)
-            continue
-        results.append(result)
-        found.append(seen)
-    if traps:
-        raise min(traps, key=lambda trap: (trap.place[0] >= reduce_steps, *trap.place[1:3]))
-    seen_by_all = [one for one in found if one is not None]
-    return results, Events.beside(seen_by_all) if events else None

@@ -459,3 +459,18 @@ def test_memory_stays_below_twice_the_tensors() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * (x.nbytes + y.nbytes)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_memory_of_depthwise_stays_below_twice_the_tensors(stride: int) -> None:
+    """No window is gathered, and no channel copied out of its image."""
+    x = np.ones((1, 120, 120, 64), np.int8)
+    options: dict[str, Any] = {"padding": "same", "stride": stride, "groups": 64}
+    planned = qs.ops.plan_conv2d(np.ones((3, 3, 1, 64), np.int8), WRAPS, **options)
+    planned(x)
+    assert planned.explain().startswith("depthwise, ")
+    tracemalloc.start()
+    y = planned(x, threads=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * (x.nbytes + y.nbytes)
