@@ -1,6 +1,6 @@
 """Quantized convolutions, whole layers: pyqsim and runtimes on the same 8-bit operands.
 
-Layers of ResNet-50 and MobileNetV2, batch 1, requantized to 8 bits. The expected codes come from
+Layers of ResNet-50, MobileNet and MobileNetV2, batch 1, requantized to 8 bits. The expected codes come from
 NumPy: float64 products of all windows, exact, and a power of two as real factor, on which all agree
 at every tie. The note on pyqsim says how much memory one call allocates, as a multiple of the
 layer's tensors.
@@ -72,9 +72,11 @@ SHAPES = (
     Shape(224, 3, 7, 64, stride=2),
     Shape(7, 320, 1, 1280),
     Shape(112, 32, 3, 32, depthwise=True),
-    Shape(56, 144, 3, 144, depthwise=True),
-    Shape(28, 192, 3, 192, stride=2, depthwise=True),
-    Shape(14, 576, 3, 576, depthwise=True),
+    Shape(112, 64, 3, 64, stride=2, depthwise=True),
+    Shape(56, 128, 3, 128, depthwise=True),
+    Shape(56, 128, 3, 128, stride=2, depthwise=True),
+    Shape(14, 512, 3, 512, depthwise=True),
+    Shape(14, 512, 3, 512, stride=2, depthwise=True),
 )
 QUICK_SHAPES = (Shape(8, 16, 3, 16), Shape(9, 8, 3, 8, stride=2, depthwise=True))
 
