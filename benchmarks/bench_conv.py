@@ -1,9 +1,9 @@
 """Quantized convolutions, whole layers: pyqsim and runtimes on the same 8-bit operands.
 
-Layers of ResNet-50, MobileNet and MobileNetV2, batch 1, requantized to 8 bits. The expected codes come from
-NumPy: float64 products of all windows, exact, and a power of two as real factor, on which all agree
-at every tie. The note on pyqsim says how much memory one call allocates, as a multiple of the
-layer's tensors.
+Layers of ResNet-50, MobileNet and MobileNetV2, batch 1, requantized to 8 bits. The expected codes
+come from NumPy: float64 products of all windows, exact, and a power of two as real factor, on which
+all agree at every tie. The note on pyqsim says how much memory one call allocates, as a multiple of
+the layer's tensors.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 #include "fast/depthwise.h"
 
 #ifdef __AVX2__
+#include "fast/gemm.h"
 #include "fast/vectors_256.h"
 
 static inline vector subtract(vector x, vector y) { return _mm256_sub_epi32(x, y); }

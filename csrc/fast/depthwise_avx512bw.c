@@ -2,6 +2,7 @@
 #include "fast/depthwise.h"
 
 #ifdef __AVX512BW__
+#include "fast/gemm.h"
 #include "fast/vectors_512.h"
 
 static inline vector subtract(vector x, vector y) { return _mm512_sub_epi32(x, y); }

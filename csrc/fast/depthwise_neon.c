@@ -2,6 +2,7 @@
 #include "fast/depthwise.h"
 
 #ifdef __aarch64__
+#include "fast/gemm.h"
 #include "fast/vectors_neon.h"
 
 static inline vector subtract(vector x, vector y) { return vsubq_s32(x, y); }
