@@ -13,6 +13,15 @@
 #define PQS_OUTPUT_MAX_STEPS 12
 #define PQS_OUTPUT_MAX_SHIFT 62
 
+/* How a NARROW rounds p / 2^right. But for BY_TABLE: floor((p + addend) / 2^right), the addend of
+ * what p's sign and its floor's parity are. */
+enum pqs_output_rounding {
+    PQS_OUTPUT_BY_NOTHING, /* addends[0] */
+    PQS_OUTPUT_BY_SIGN,    /* addends[0], p < 0: + addends[2] */
+    PQS_OUTPUT_BY_PARITY,  /* addends[0], odd: + addends[1] */
+    PQS_OUTPUT_BY_TABLE
+};
+
 enum pqs_output_rule { PQS_OUTPUT_EXACT, PQS_OUTPUT_HOLD, PQS_OUTPUT_WRAP };
 
 /* One step's numbers for the columns at hand; unused members are not read. */
@@ -23,13 +32,15 @@ typedef struct {
     int64_t maximum;
     int wrap_shift;    /* 64 - bits */
     int64_t wrap_mask; /* unsigned registers: 2^bits - 1; signed: 0 */
-    uint32_t table;    /* NARROW: the rounding, as in pqs_rounding */
+    enum pqs_output_rounding rounding; /* NARROW */
+    uint32_t table;                    /* NARROW by BY_TABLE: as in pqs_rounding */
     int clamp_before;  /* FLOAT_SCALE */
     const int64_t *lookup;
     size_t lookup_mask;
     int64_t data[PQS_OUTPUT_COLUMNS]; /* ADD: addends; NARROW: multipliers */
     int64_t left[PQS_OUTPUT_COLUMNS]; /* NARROW: shifts, one of the two is 0 */
     int64_t right[PQS_OUTPUT_COLUMNS];
+    int64_t addends[3][PQS_OUTPUT_COLUMNS];
     float scale[PQS_OUTPUT_COLUMNS];
     float low[PQS_OUTPUT_COLUMNS]; /* FLOAT_SCALE with clamp_before */
     float high[PQS_OUTPUT_COLUMNS];

@@ -39,15 +39,23 @@ static inline void narrow(const pqs_output_columns *step, size_t count, int64_t 
     }
 }
 
-/* floor(p / 2^right + 1/2) */
-static inline void narrow_half_up(const pqs_output_columns *step, size_t count,
-                                  int64_t *restrict value) {
+/* floor((v * m * 2^left + addend) / 2^right) */
+static inline void narrow_by_addend(const pqs_output_columns *step, size_t count,
+                                    int64_t *restrict value) {
+    const int64_t *const addend = step->addends[0], *const if_odd = step->addends[1];
+    const int64_t *const if_negative = step->addends[2];
     FOR_COLUMNS {
         const uint64_t product = (uint64_t)value[i] * (uint64_t)step->data[i];
-        const int64_t p = (int64_t)(product << step->left[i]);
-        const int64_t right = step->right[i];
-        value[i] = (p + ((INT64_C(1) << right) >> 1)) >> right;
+        value[i] = (int64_t)(product << step->left[i]);
     }
+    if (step->rounding == PQS_OUTPUT_BY_SIGN) {
+        FOR_COLUMNS value[i] += addend[i] + (if_negative[i] & -(int64_t)sign(value[i]));
+    } else if (step->rounding == PQS_OUTPUT_BY_PARITY) {
+        FOR_COLUMNS value[i] += addend[i] + (if_odd[i] & -(value[i] >> step->right[i] & 1));
+    } else {
+        FOR_COLUMNS value[i] += addend[i];
+    }
+    FOR_COLUMNS value[i] >>= step->right[i];
 }
 
 static inline void float_scale(const pqs_output_columns *step, size_t count,
@@ -67,20 +75,18 @@ static inline void float_scale(const pqs_output_columns *step, size_t count,
     }
 }
 
-#define TABLE_HALF_UP UINT32_C(0xcccc)
-
-static void run_output(const pqs_output_columns *steps, size_t step_count, size_t count,
-                       int64_t *values) {
+static inline __attribute__((always_inline)) void
+run_steps(const pqs_output_columns *steps, size_t step_count, size_t count, int64_t *values) {
     for (const pqs_output_columns *step = steps; step < steps + step_count; step++) {
         switch (step->kind) {
         case PQS_OUTPUT_ADD:
             FOR_COLUMNS values[i] += step->data[i];
             break;
         case PQS_OUTPUT_NARROW:
-            if (step->table == TABLE_HALF_UP) {
-                narrow_half_up(step, count, values);
-            } else {
+            if (step->rounding == PQS_OUTPUT_BY_TABLE) {
                 narrow(step, count, values);
+            } else {
+                narrow_by_addend(step, count, values);
             }
             break;
         case PQS_OUTPUT_FLOAT_SCALE: float_scale(step, count, values); break;
@@ -90,5 +96,15 @@ static void run_output(const pqs_output_columns *steps, size_t step_count, size_
         default: break; /* CLAMP is its rule */
         }
         apply_rule(step, count, values);
+    }
+}
+
+/* Compilers make one loop of the full count: it is a constant in it. */
+static void run_output(const pqs_output_columns *steps, size_t step_count, size_t count,
+                       int64_t *values) {
+    if (count == PQS_OUTPUT_COLUMNS) {
+        run_steps(steps, step_count, PQS_OUTPUT_COLUMNS, values);
+    } else {
+        run_steps(steps, step_count, count, values);
     }
 }

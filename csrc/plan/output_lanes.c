@@ -24,6 +24,34 @@ static int lower_register(const pqs_register *reg, pqs_output_columns *to) {
     }
 }
 
+/* The least class of rest (0 zero, 1 below half, 2 half, 3 above) from which on a table rounds up,
+ * 4: none; -1 where it rounds up some class and not all above it. */
+static int least_class(uint32_t table, int negative, int odd) {
+    const uint32_t ups = table >> (8 * negative + 4 * odd) & 15;
+    for (int least = 0; least <= 4; least++) {
+        if (ups == (15u << least & 15)) return least;
+    }
+    return -1;
+}
+
+static enum pqs_output_rounding rounding_of(uint32_t table) {
+    const int even = least_class(table, 0, 0), odd = least_class(table, 0, 1);
+    const int negative_even = least_class(table, 1, 0), negative_odd = least_class(table, 1, 1);
+    if (even < 0 || odd < 0 || negative_even < 0 || negative_odd < 0) return PQS_OUTPUT_BY_TABLE;
+    const int by_parity = even != odd || negative_even != negative_odd;
+    const int by_sign = even != negative_even || odd != negative_odd;
+    if (by_parity && by_sign) return PQS_OUTPUT_BY_TABLE;
+    return by_parity ? PQS_OUTPUT_BY_PARITY : by_sign ? PQS_OUTPUT_BY_SIGN : PQS_OUTPUT_BY_NOTHING;
+}
+
+/* What to add so that flooring rounds up from a class on: rest + addend reaches 2^right. */
+static int64_t addend_from(int least, int64_t right) {
+    if (right == 0) return 0;
+    const int64_t half = INT64_C(1) << (right - 1);
+    const int64_t addends[] = {2 * half, 2 * half - 1, half, half - 1, 0};
+    return addends[least];
+}
+
 static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
     to->kind = from->kind;
     to->rule = PQS_OUTPUT_EXACT;
@@ -31,6 +59,7 @@ static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
     case PQS_OUTPUT_ADD: return lower_register(&from->range, to);
     case PQS_OUTPUT_NARROW:
         to->table = from->narrow.rounding.table;
+        to->rounding = rounding_of(to->table);
         if (from->narrow.divisor != 1 || from->narrow.rounding.stochastic) return 0;
         return lower_register(&from->narrow.range, to);
     case PQS_OUTPUT_FLOAT_SCALE:
@@ -101,6 +130,11 @@ static void load_columns(const pqs_output_step *from, size_t row, size_t first, 
                                                  : from->narrow.multiplier;
         to->left[i] = shift < 0 ? -shift : 0;
         to->right[i] = shift > 0 ? shift : 0;
+        if (to->rounding == PQS_OUTPUT_BY_TABLE) continue;
+        const int64_t addend = addend_from(least_class(to->table, 0, 0), to->right[i]);
+        to->addends[0][i] = addend;
+        to->addends[1][i] = addend_from(least_class(to->table, 0, 1), to->right[i]) - addend;
+        to->addends[2][i] = addend_from(least_class(to->table, 1, 0), to->right[i]) - addend;
     }
 }
 

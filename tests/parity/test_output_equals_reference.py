@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from parity.random_cases import Draw
 import pyqsim as qs
 from pyqsim import _native
 from pyqsim.execution.output import OutputPipeline
-from pyqsim.modes import ROUNDINGS
+from pyqsim.modes import ROUNDINGS, Rounding
 
 ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 400, 2: 40_000}
@@ -92,3 +93,37 @@ def test_numbers_beyond_the_proof_go_to_the_reference() -> None:
         assert pipeline.fits_word is (inside or power < 63)
         got = qs.matmul(a, [[1]], qs.Datapath(output=steps))
         assert np.array_equal(got, a)
+
+
+def tables_from_a_class() -> list[int]:
+    """Tables that round up from some class of rest on, another one for each sign and parity."""
+    ups = [15 << least & 15 for least in range(5)]
+    return [
+        even | odd << 4 | negative_even << 8 | negative_odd << 12
+        for even, odd, negative_even, negative_odd in itertools.product(ups, repeat=4)
+    ]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_every_rounding_table_that_starts_at_a_class(isa: str) -> None:
+    """Every rest of small shifts, both parities and signs; the ends of 63 bits; and odd tables."""
+    if not _native.isa_available(isa):
+        pytest.skip(f"this CPU has no {isa}")
+    near = np.arange(-40, 40)
+    halves = [[2**e + d, -(2**e) + d] for e in (40, 60, 61) for d in (-(2**31), -1, 0, 1)]
+    x = np.concatenate([near, np.ravel(halves), [2**62 - 1, -(2**62)]])
+    shifts = np.array([0, 1, 2, 3, 4, 41, 61, 62, -1])
+    shape = (len(x), len(shifts))
+    for table in [*tables_from_a_class(), 0x1234, 0xBEEF, 0x0005, 0xF0FA]:
+        op = _native.OutputOp(
+            "narrow",
+            0,
+            narrow=qs.Narrow(rounding=Rounding(table), bits=None),
+            shift_part="all",
+            shift_data=np.broadcast_to(-shifts, shape),
+        )
+        values = x[:, None] >> (shifts < 0)[None]
+        expected = values[None].copy()
+        _native.output((op,), expected, step_first=0, m_first=0, n_first=0)
+        _native.OutputProgram((op,), isa).run(values)
+        np.testing.assert_array_equal(values, expected[0], err_msg=hex(table))
