@@ -14,6 +14,8 @@ __all__ = ["accumulator_model_of", "model_of", "quantize_model"]
 _TYPES = {
     np.dtype(np.int8): TensorProto.INT8,
     np.dtype(np.uint8): TensorProto.UINT8,
+    np.dtype(np.int16): TensorProto.INT16,
+    np.dtype(np.uint16): TensorProto.UINT16,
     np.dtype(np.int32): TensorProto.INT32,
     np.dtype(np.float32): TensorProto.FLOAT,
 }

@@ -124,7 +124,10 @@ def spread(parameter, shape, axis: int, block: int):
 
 
 def test_quantizelinear():
-    """Element by element: each has its own scale and zero point in the widest of the cases."""
+    """Element by element: each has its own scale and zero point in the widest of the cases.
+
+    They tell neither a quotient from a reciprocal nor half to even from half away from zero.
+    """
     compared = []
     for name, inputs, output, attributes in cases("test_quantizelinear.*"):
         if NOT_INTEGER.match(name):
@@ -142,6 +145,28 @@ def test_quantizelinear():
         np.testing.assert_array_equal(found, expected.astype(np.int64), err_msg=name)
         compared.append(name)
     assert len(compared) >= 10, compared
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2"])
+@pytest.mark.parametrize("scale", [0.5, 0.1, 0.0371])
+def test_quantizelinear_at_ties(onnx_model, dtype, scale):
+    """No case of ONNX is a tie that tells rules apart; its own evaluator answers for these."""
+    from onnx.reference import ReferenceEvaluator
+
+    like = Quantized(np.zeros(0, dtype), np.float32(scale), 5)
+    ties = (np.arange(-600, 600) * like.scale / np.float32(2)).astype(np.float32)
+    x = np.concatenate([ties, *(np.nextafter(ties, np.float32(side)) for side in (-9e9, 9e9))])
+    (expected,) = ReferenceEvaluator(onnx_model.quantize_model(like)).run(None, {"x": x})
+    number = {"scale": float(like.scale), "zero_point": like.zero_point}
+
+    def codes(arithmetic: str, rounding: str | None = None):
+        fmt = format_of(expected)
+        return qs.quantize(x, fmt, **number, arithmetic=arithmetic, rounding=rounding).codes
+
+    np.testing.assert_array_equal(codes("divide"), expected)
+    assert (codes("divide", "half_away") != expected).any()
+    exact = scale == 0.5  # a power of two: both arithmetics are one
+    assert (codes("reciprocal") != expected).any() != exact
 
 
 def test_dequantizelinear():
