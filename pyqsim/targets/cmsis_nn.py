@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pyqsim.datapath import Accumulate, AddBias, AddZeroPoint, Clamp, Datapath, Requantize
+from pyqsim.datapath import Accumulate, AddBias, AddZeroPoint, Clamp, Datapath, Requantize, Scheme
 from pyqsim.requantize import (
     CmsisRequantizeS64,
     DoubleRounding,
@@ -34,35 +34,42 @@ _DOUBLE = Target(
     ),
 )
 
+
+def _single(name: str, title: str, scheme: Scheme, where: str, pitfall: str) -> Target:
+    """What the build with CMSIS_NN_USE_SINGLE_ROUNDING has instead."""
+    return replace(
+        _DOUBLE,
+        name=name,
+        group="",
+        title=title,
+        datapath=layer(scheme, CODES_S8),
+        source=f"ARM-software/CMSIS-NN@99f736a {where}",
+        pitfalls=(pitfall,),
+    )
+
+
 TARGETS = (
     _DOUBLE,
-    replace(
-        _DOUBLE,
-        name="cmsis-nn-single",
-        group="",
-        title="CMSIS_NN_USE_SINGLE_ROUNDING, scalar code",
-        datapath=layer(SingleRounding(), CODES_S8),
-        source="ARM-software/CMSIS-NN@99f736a arm_nn_requantize with CMSIS_NN_USE_SINGLE_ROUNDING",
-        pitfalls=("The MVE forms of this build round differently",),
+    _single(
+        "cmsis-nn-single",
+        "CMSIS_NN_USE_SINGLE_ROUNDING, scalar code",
+        SingleRounding(),
+        "arm_nn_requantize with CMSIS_NN_USE_SINGLE_ROUNDING",
+        "The MVE forms of this build round differently",
     ),
-    replace(
-        _DOUBLE,
-        name="cmsis-nn-single-mve",
-        group="",
-        title="CMSIS_NN_USE_SINGLE_ROUNDING on MVE: VQDMULH, VRSHL",
-        datapath=layer(MveSingleRounding(), CODES_S8),
-        source="ARM-software/CMSIS-NN@99f736a Include/arm_nnsupportfunctions.h arm_requantize_mve",
-        pitfalls=("Differs from the scalar code where the left shift overflows 32 bits",),
+    _single(
+        "cmsis-nn-single-mve",
+        "CMSIS_NN_USE_SINGLE_ROUNDING on MVE: VQDMULH, VRSHL",
+        MveSingleRounding(),
+        "Include/arm_nnsupportfunctions.h arm_requantize_mve",
+        "Differs from the scalar code where the left shift overflows 32 bits",
     ),
-    replace(
-        _DOUBLE,
-        name="cmsis-nn-single-mve-tail",
-        group="",
-        title="the same build, lanes of the predicated helper: VQRDMULH rounds too",
-        datapath=layer(MveSingleRounding("half_up"), CODES_S8),
-        source="ARM-software/CMSIS-NN@99f736a Include/arm_nnsupportfunctions.h "
-        "arm_requantize_mve_pred",
-        pitfalls=("The last columns of a row may round otherwise than the others",),
+    _single(
+        "cmsis-nn-single-mve-tail",
+        "the same build, lanes of the predicated helper: VQRDMULH rounds too",
+        MveSingleRounding("half_up"),
+        "Include/arm_nnsupportfunctions.h arm_requantize_mve_pred",
+        "The last columns of a row may round otherwise than the others",
     ),
     replace(
         _DOUBLE,
