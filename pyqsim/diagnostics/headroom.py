@@ -2,102 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim import _native
-from pyqsim.bounds import Interval
 from pyqsim.checks import check_int
-from pyqsim.datapath import Accumulate, Datapath, Narrow, ReduceStep, Shift
-from pyqsim.diagnostics.extremes import Activations, ChainExtremes, Layer
+from pyqsim.datapath import Accumulate, Datapath, ReduceStep
+from pyqsim.diagnostics.extremes import Activations, Layer
+from pyqsim.diagnostics.order_freedom import OrderWitness, any_order, order_matters
 from pyqsim.diagnostics.published_bounds import (
     centred_bits,
     data_type_bits,
     l1_bits,
     signed_bits,
 )
-from pyqsim.events import Place
-from pyqsim.modes import SATURATE, OverflowRule
+from pyqsim.diagnostics.step_headroom import StepHeadroom, Witness, step_headroom, witness_of
 from pyqsim.ops.operands import Matrix
 from pyqsim.text_table import aligned
 
 __all__ = ["Headroom", "StepHeadroom", "Witness", "headroom"]
 
 Ints = npt.NDArray[np.int64]
-
-_RANDOM_INPUTS = 8  # tried, beside the extreme ones, to show that order matters
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """An input that overflows a register, found by running it in the reference.
-
-    Attributes
-    ----------
-    step, n : int
-        The reduce step, and the column of the weights.
-    bits : int
-        The register that is too narrow.
-    codes : tuple of int
-        The input, K codes.
-    place : tuple of int
-        (step, m, n, k) of the first overflow; m is 0.
-    seen : int
-        The value furthest outside that the range rule saw.
-    """
-
-    step: int
-    n: int
-    bits: int
-    codes: tuple[int, ...]
-    place: Place
-    seen: int
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class StepHeadroom:
-    """What the register of one reduce step needs; arrays are (chains, N).
-
-    Attributes
-    ----------
-    step : int
-    name : str
-        Class of the step.
-    given : int or None
-        Its width in the datapath; None: exact.
-    minimum, maximum : ndarray of int64
-        Everything that its range rule may see, all other registers as they are.
-    bits : ndarray of int64
-        The smallest width that never overflows; 0: none does (an unsigned register and a negative
-        sum).
-    exact : ndarray of bool
-        Whether `minimum` and `maximum` are seen, so that one bit less overflows; else they are
-        bounds by interval arithmetic: a register before this one wraps, or a rounding is random.
-    """
-
-    step: int
-    name: str
-    given: int | None
-    minimum: Ints
-    maximum: Ints
-    bits: Ints
-    exact: npt.NDArray[np.bool_]
-
-    @property
-    def needed(self) -> int:
-        """The width for all columns; 0: none."""
-        if self.bits.size == 0:
-            return 2
-        return 0 if (self.bits == 0).any() else int(self.bits.max())
-
-    @property
-    def proven(self) -> bool:
-        """Whether the given register never overflows."""
-        return self.given is None or 0 < self.needed <= self.given
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,7 +65,7 @@ class Headroom:
     l1_bits: Ints | None
     centred_bits: Ints | None
     order_matters: bool | None
-    order_witness: tuple[int, tuple[int, ...], tuple[int, ...], int, int] | None
+    order_witness: OrderWitness | None
     _layer: Layer
 
     @property
@@ -209,7 +136,7 @@ class Headroom:
         )
         if not own.exact[chain, column]:
             return None
-        return _witness(self._layer, chain, own, column)
+        return witness_of(self._layer, chain, own, column)
 
     def to_json(self) -> dict[str, Any]:
         """Everything in values that the json module takes."""
@@ -296,10 +223,10 @@ def headroom(
     layer = Layer(b, datapath, activations, bias)
     shape = (len(layer.chains), layer.n)
     steps = tuple(
-        _step_headroom(layer, number, step, shape) for number, step in enumerate(datapath.reduce)
+        step_headroom(layer, number, step, shape) for number, step in enumerate(datapath.reduce)
     )
-    any_order = _any_order(layer)
-    matters, witness = _order_matters(layer, any_order)
+    sums = any_order(layer)
+    matters, witness = order_matters(layer, sums)
     return Headroom(
         datapath=datapath,
         k=layer.k,
@@ -307,7 +234,7 @@ def headroom(
         chains=tuple(chain.place for chain in layer.chains),
         steps=steps,
         any_order_bits=np.array(
-            [[signed_bits(x) for x in row] for row in any_order], dtype=np.int64
+            [[signed_bits(x) for x in row] for row in sums], dtype=np.int64
         ).reshape(shape),
         **_published(layer, shape),
         order_matters=matters,
@@ -316,104 +243,9 @@ def headroom(
     )
 
 
-def _step_headroom(
-    layer: Layer, number: int, step: ReduceStep, shape: tuple[int, int]
-) -> StepHeadroom:
-    seen = [chain.seen(number) for chain in layer.chains]
-    low = [[one.interval.low for one in row] for row in seen]
-    high = [[one.interval.high for one in row] for row in seen]
-    bits = [[_width(step, one.interval) for one in row] for row in seen]
-    return StepHeadroom(
-        step=number,
-        name=type(step).__name__,
-        given=step.bits,
-        minimum=np.array(low, dtype=np.int64).reshape(shape),
-        maximum=np.array(high, dtype=np.int64).reshape(shape),
-        bits=np.array(bits, dtype=np.int64).reshape(shape),
-        exact=np.array([[one.exact for one in row] for row in seen], dtype=bool).reshape(shape),
-    )
-
-
-def _width(step: ReduceStep, interval: Interval) -> int:
-    """Smallest register of the step's signedness and rule; 0: none."""
-    if step.bits is not None and not step.signed:
-        return 0 if interval.low < 0 else max(interval.high.bit_length(), 1)
-    symmetric = step.overflow.rule is OverflowRule.SATURATE_SYMMETRIC and step.bits is not None
-    return signed_bits(interval, symmetric=symmetric)
-
-
 def _last_sum(steps: tuple[ReduceStep, ...]) -> int:
     sums = [i for i, step in enumerate(steps) if isinstance(step, Accumulate)]
     return sums[-1] if sums else len(steps) - 1
-
-
-def _witness(layer: Layer, chain: int, own: StepHeadroom, n: int) -> Witness | None:
-    """Run the extreme inputs on a register of one bit less."""
-    extremes, bits = layer.chains[chain], int(own.bits[chain, n]) - 1
-    step = layer.datapath.reduce[own.step]
-    if bits < (2 if step.signed or step.bits is None else 1):
-        return None
-    narrow = replace(step, bits=bits)
-    if isinstance(narrow, Accumulate) and narrow.start == "bias":
-        held = narrow.register
-        assert held.minimum is not None
-        assert held.maximum is not None
-        if not held.minimum <= extremes.bias(n) <= held.maximum:
-            return None
-    if step.overflow.rule is OverflowRule.TRAP:
-        narrow = replace(narrow, overflow=SATURATE)
-    steps = list(layer.datapath.reduce)
-    steps[own.step] = narrow
-    program = extremes.program(tuple(steps))
-    for high in (True, False):
-        x = (extremes.high_x if high else extremes.low_x)[n]
-        records = extremes.trace(program, n, x).records
-        sums = records[(records["step"] == own.step) & (records["spill"] == 0)]
-        seen = sums["seen_low"].view(np.int64)
-        outside = np.flatnonzero((seen != sums["after"]) & (sums["acted"] != 0))
-        if not len(outside):
-            continue
-        codes = np.concatenate(
-            [one.codes(n, high=high) for one in layer.chains if one.place[:2] == extremes.place[:2]]
-        )
-        k = extremes.k_of(int(sums["position"][outside].min()))
-        furthest = max(seen[outside].tolist(), key=abs)
-        return Witness(own.step, n, bits, tuple(codes.tolist()), (own.step, 0, n, k), furthest)
-    return None
-
-
-def _result(
-    chain: ChainExtremes, program: _native.ReduceProgram, n: int, x: Ints, order: Ints
-) -> int:
-    """What the reference makes of one column; x are indices of the allowed codes."""
-    out = np.empty((1, 1), dtype=np.int64)
-    program.run(
-        np.ascontiguousarray(chain.x[x])[None],
-        np.ascontiguousarray(chain.w[n : n + 1]),
-        out,
-        order=order,
-        n_first=n,
-        bias=np.full((1, 1), chain.bias(n)),
-    )
-    return int(out[0, 0])
-
-
-# -- bounds beside the exact one ------------------------------------------------------------------
-
-
-def _any_order(layer: Layer) -> list[list[Interval]]:
-    """Every partial sum of the terms in every order, with and without the bias."""
-    rows = []
-    for chain in layer.chains:
-        high = np.maximum(chain.high, 0).astype(object).sum(axis=1)
-        low = np.minimum(chain.low, 0).astype(object).sum(axis=1)
-        rows.append(
-            [
-                Interval(int(x) + min(bias, 0), int(y) + max(bias, 0))
-                for x, y, bias in zip(low, high, layer.bias.tolist(), strict=True)
-            ]
-        )
-    return rows
 
 
 def _published(layer: Layer, shape: tuple[int, int]) -> dict[str, Any]:
@@ -438,96 +270,6 @@ def _published(layer: Layer, shape: tuple[int, int]) -> dict[str, Any]:
             "centred_bits": np.array(centred, dtype=np.int64).reshape(shape),
         }
     return dict.fromkeys(("data_type_bits", "l1_bits", "centred_bits"))
-
-
-# -- order ----------------------------------------------------------------------------------------
-
-
-def _order_matters(
-    layer: Layer, any_order: list[list[Interval]]
-) -> tuple[bool | None, tuple[int, tuple[int, ...], tuple[int, ...], int, int] | None]:
-    if _order_is_free(layer, any_order):
-        return False, None
-    widest = sorted(
-        ((c, n) for c in range(len(layer.chains)) for n in range(layer.n)),
-        key=lambda at: any_order[at[0]][at[1]].low - any_order[at[0]][at[1]].high,
-    )
-    for chain, n in widest[:8]:
-        found = _order_witness(layer.chains[chain], n)
-        if found is not None:
-            return True, found
-    return None, None
-
-
-def _order_is_free(layer: Layer, any_order: list[list[Interval]]) -> bool:
-    """Proof that every order gives the same result, by one of two arguments.
-
-    Between the first and the last sum nothing but sums acts, and what comes before works on every
-    term by itself. Then either no register can leave its range in any order, or all wrap and none
-    is wider than one before it.
-    """
-    steps = layer.datapath.reduce
-    sums = [i for i, step in enumerate(steps) if isinstance(step, Accumulate)]
-    if len(sums) + sum(isinstance(step, Narrow) for step in steps) != len(steps):
-        return False
-    if not sums:
-        return True
-    product = layer.datapath.product
-    before, middle = steps[: sums[0]], steps[sums[0] : sums[-1] + 1]
-    drawn = [step.rounding for step in steps if isinstance(step, Narrow)]
-    if isinstance(product, Shift):
-        drawn.append(product.rounding)
-    if any(rounding.stochastic for rounding in drawn):
-        return False
-    registers = []
-    for step in middle:
-        if not isinstance(step, Accumulate) or step.spill:
-            return False
-        registers.append(step.register)
-    widths = [64 if one.bits is None else one.bits for one in registers]
-    wraps = all(one.bits is None or one.overflow.rule is OverflowRule.WRAP for one in registers)
-    if wraps and all(x >= y for x, y in pairwise(widths)):
-        return True
-    if before:  # the terms' extremes are those before a Narrow
-        return False
-    return all(
-        one.minimum is None
-        or one.maximum is None
-        or (one.minimum <= interval.low and interval.high <= one.maximum)
-        for one in registers
-        for row in any_order
-        for interval in row
-    )
-
-
-def _order_witness(
-    chain: ChainExtremes, n: int
-) -> tuple[int, tuple[int, ...], tuple[int, ...], int, int] | None:
-    """Try inputs that go far up and come back, in orders that put one sign first."""
-    program, slots = chain.program(chain.steps), chain.slots
-    given = np.arange(slots) if chain.order is None else chain.order
-    high, low = chain.high[n], chain.low[n]
-    far = np.where(np.abs(high) >= np.abs(low), chain.high_x[n], chain.low_x[n])
-    turns = np.argsort(np.argsort(-np.maximum(np.abs(high), np.abs(low)), kind="stable"))
-    both = np.where(turns % 2 == 0, chain.high_x[n], chain.low_x[n])
-    draw = np.random.Generator(np.random.PCG64(n))
-    ends = np.stack([chain.high_x[n], chain.low_x[n]])
-    mixed = [draw.permuted(ends, axis=0)[0] for _ in range(_RANDOM_INPUTS)]
-    for x in (far, both, *ends, *mixed):
-        terms = chain.terms(n, x)
-        of_slot = np.where(given < 0, 0, np.append(terms, 0)[given])
-        result = _result(chain, program, n, x, given)
-        for order in (
-            given[np.argsort(-of_slot, kind="stable")],
-            given[np.argsort(of_slot, kind="stable")],
-            given[::-1].copy(),
-            draw.permutation(given),
-        ):
-            other = _result(chain, program, n, x, order)
-            if other != result:
-                codes = tuple(chain.all_codes[x].tolist())
-                return n, codes, tuple(order.tolist()), result, other
-    return None
 
 
 def _bits(bits: int) -> str:
