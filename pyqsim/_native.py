@@ -437,14 +437,18 @@ class GemmForm:
 
     Attributes
     ----------
-    kind : {"int8", "int16", "clamp", "top", "table", "pair", "group", "group_clamp", "group_top"}
+    kind : {"int8", "int16", "clamp", "top", "table", "pair", "group", "group_clamp", "group_top", \
+"gather", "gather_clamp", "permute", "permute_clamp"}
     a_dtype : dtype
         uint8, int8 or int16.
     bits, signed
         Of the result's register.
     a_zero_point, a_shift, minimum, maximum : int
     tables : bytes
-        int8, (planes, 256, 16).
+    planes, entries : int
+        Of the tables, and of a row of theirs.
+    by_pattern : bool
+        Whether a's bytes are its codes' bit patterns, not its integers.
     part_steps : int
         Words of k between checks that a sum stays in minimum..maximum; 0: none.
     group, group_bits, outer_minimum, outer_maximum : int
@@ -461,7 +465,10 @@ class GemmForm:
     a_shift: int = 0
     minimum: int = 0
     maximum: int = 0
-    tables: bytes = b""
+    tables: bytes = field(default=b"", repr=False)
+    planes: int = 0
+    entries: int = 0
+    by_pattern: bool = False
     part_steps: int = 0
     group: int = 0
     group_bits: int = 0
@@ -523,8 +530,10 @@ class Gemm:
         self._plan.group, self._plan.group_bits = form.group, form.group_bits
         self._plan.outer_minimum = form.outer_minimum
         self._plan.outer_maximum = form.outer_maximum
-        self._tables = ffi.from_buffer("int8_t[]", form.tables)
-        self._plan.tables, self._plan.planes = self._tables, len(form.tables) // (256 * 16)
+        self._tables = _aligned(len(form.tables))
+        self._tables[:] = np.frombuffer(form.tables, dtype=np.uint8)
+        self._plan.tables = _pointer(self._tables, "void *")
+        self._plan.planes, self._plan.entries = form.planes, form.entries
         self.isa = _ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
         if self.isa == "auto":
             raise NoKernelError
@@ -541,7 +550,8 @@ class Gemm:
         self.checks = GemmChecks(self._plan, form, b) if form.part_steps else None
 
         #: whether sums saturate on the way: bounds of a may make it a faster one
-        self.is_ordered = form.kind not in ("int8", "int16", "table") or form.part_steps > 0
+        sums = ("int8", "int16", "table", "gather", "permute")
+        self.is_ordered = form.kind not in sums or form.part_steps > 0
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define PQS_GEMM_ROWS 6
-#define PQS_GEMM_MAX_COLUMNS 32
+#define PQS_GEMM_MAX_COLUMNS 256
 
 typedef struct {
     uint32_t a_flip; /* xor-ed to a's words: 0x80808080 moves four bytes by 128 */
@@ -22,6 +22,10 @@ typedef struct {
     int32_t outer_minimum; /* of the sum of groups; equal: it wraps */
     int32_t outer_maximum;
     int32_t group_shift; /* of a group's sum at the top of the lane */
+    const void *tables; /* of lookups, and how they lie: pqs_gemm_plan */
+    size_t planes;
+    size_t width;       /* entries of a row */
+    size_t columns;     /* of the panel that count */
 } pqs_gemm_constants;
 
 /* out[r][c] = start[r][c], then for each step its words of (a's row r) * (b's word c), r < rows.
@@ -39,7 +43,8 @@ typedef void pqs_gemm_extremes(size_t rows, size_t columns, const int32_t *lanes
 
 typedef struct {
     size_t b_elements; /* k of one 4-byte word of b: 4 int8 or 2 int16 */
-    size_t a_words;    /* words of a for one of b: 1; 2: one a k, its other half 0; 16: tables */
+    size_t a_words;    /* words of a for one of b: 1; 2: one a k, its other half 0; 16: tables;
+                          4: one a k, a row of tables */
     int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
@@ -96,5 +101,13 @@ extern const pqs_gemm_kernel pqs_gemm_pair__avx512vnni;
 /* Sums mod 2^32. a: four tables of 16 int8, for each k of the word one; b: four places in them.
  * What is found there is multiplied by `multipliers`. */
 extern const pqs_gemm_kernel pqs_gemm_table__avx512vbmi;
+
+/* Lookups: a word of a is a row of the tables; a step of b is four k, columns bytes each: places.
+ * Sums of entries mod 2^32, or clamped as above. */
+extern const pqs_gemm_kernel pqs_gemm_gather__portable;
+extern const pqs_gemm_kernel pqs_gemm_gather_clamp__portable;
+extern const pqs_gemm_kernel pqs_gemm_gather_clamp__avx2;
+extern const pqs_gemm_kernel pqs_gemm_permute__avx512vbmi;
+extern const pqs_gemm_kernel pqs_gemm_permute_clamp__avx512vbmi;
 
 #endif

@@ -270,8 +270,13 @@ enum pqs_gemm_kind {
                            outer accumulator adds them up. int16 holds a - a_zero_point and b, int32
                            every number on the way but an outer sum that wraps */
     PQS_GEMM_GROUP_CLAMP = 7, /* the same, groups clamped at every addition */
-    PQS_GEMM_GROUP_TOP = 8    /* the same for groups in the range of group_bits signed bits; int16
+    PQS_GEMM_GROUP_TOP = 8,   /* the same for groups in the range of group_bits signed bits; int16
                            holds (a - a_zero_point) * 2^a_shift and b * 2^(32 - group_bits - a_shift) */
+    /* of tables with up to 256 places; a: 8 bits, b: places: */
+    PQS_GEMM_GATHER = 9,        /* sums mod 2^32 */
+    PQS_GEMM_GATHER_CLAMP = 10, /* as CLAMP; int32 holds rail + term */
+    PQS_GEMM_PERMUTE = 11,      /* sums mod 2^32 */
+    PQS_GEMM_PERMUTE_CLAMP = 12 /* as CLAMP; int16 holds terms and rails */
 };
 
 enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
@@ -286,7 +291,8 @@ typedef struct {
     int32_t is_signed; /* whether those are sign-extended */
     int32_t a_shift;   /* TOP, GROUP_TOP */
     int32_t a_zero_point; /* subtracted from every a; PAIR: 0 */
-    int32_t minimum;   /* CLAMP: they hold 0 and every start; GROUP, GROUP_CLAMP: they hold 0 */
+    int32_t minimum;   /* CLAMP: they hold 0 and every start; GROUP, GROUP_CLAMP: they hold 0;
+                          PERMUTE: this is the least of all terms and 0 */
     int32_t maximum;
     size_t group;      /* GROUP*: k of a group, even; the last may be shorter */
     int32_t group_bits;
@@ -294,8 +300,15 @@ typedef struct {
     int32_t outer_maximum;
     const int32_t *places; /* not for sums and tables: of each k in a's row; null: ascending */
     size_t row_length;     /* elements of such a row */
-    const int8_t *tables; /* TABLE: at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's */
-    int32_t planes;       /* entry, plus 128 times plane 1's where there are 2 */
+    /* TABLE: int8 at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's entry, plus 128
+     * times plane 1's where there are 2.
+     * Others: row 0 stands for a term of 0, row 1 + x for a byte x of a. GATHER and GATHER_CLAMP:
+     * terms, int32 at [row * entries + place]. PERMUTE: bytes at [(plane * 257 + row) * width +
+     * place], 1..4 planes, plane i's times 2^(8 * i); a term is their sum plus minimum.
+     * PERMUTE_CLAMP: so, 2 planes, terms in two's complement. width: entries, up to 64, 128, 256. */
+    const void *tables;
+    int32_t planes;
+    int32_t entries; /* of a row: b's places */
 } pqs_gemm_plan;
 
 /* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define STEP_BLOCK 512 /* steps of a panel that stay near while the rows of a block pass */
+#define PART_WORDS 16384 /* of a panel that stay near while the rows of a block pass */
 
 /* A tile whose panel has columns beyond n: they stay in `edge`. */
 static void run_edge(const pqs_gemm_block *of, size_t rows, size_t steps, const char *a,
@@ -13,7 +13,9 @@ static void run_edge(const pqs_gemm_block *of, size_t rows, size_t steps, const 
     for (size_t r = 0; r < rows; r++) {
         memcpy(edge[r], start + r * start_stride, columns * sizeof *edge[r]);
     }
-    of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, edge[0],
+    pqs_gemm_constants constants = of->constants;
+    constants.columns = columns;
+    of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, &constants, b, edge[0],
                      PQS_GEMM_MAX_COLUMNS, edge[0], PQS_GEMM_MAX_COLUMNS);
     for (size_t r = 0; r < rows; r++) {
         memcpy(out + r * of->out_stride, edge[r], columns * sizeof *edge[r]);
@@ -48,7 +50,8 @@ void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, si
 /* Panel by panel: its columns of out stay in the first cache from part to part of the steps; one
  * tile reads a panel only once. */
 static void run_block(const pqs_gemm_block *of) {
-    const size_t parts = of->rows <= PQS_GEMM_ROWS ? 1 : pqs_over(of->steps, STEP_BLOCK);
+    const size_t most = PART_WORDS / (of->columns < 32 ? 32 : of->columns);
+    const size_t parts = of->rows <= PQS_GEMM_ROWS ? 1 : pqs_over(of->steps, most);
     const size_t even = pqs_over(of->steps, parts);
     const size_t part = pqs_over(even, of->group_steps) * of->group_steps;
     for (size_t panel = 0; panel * of->columns < of->n; panel++) {
@@ -75,7 +78,7 @@ void pqs_keep_bits(int bits, int is_signed, size_t rows, size_t n, int32_t *out,
 
 /* From what the lanes hold to numbers of `bits` bits. */
 static void finish(const pqs_gemm_plan *plan, size_t rows, int32_t *out, size_t out_stride) {
-    if (plan->kind == PQS_GEMM_CLAMP || plan->bits == 32) return;
+    if (pqs_gemm_clamps(plan) || plan->bits == 32) return;
     if (plan->kind != PQS_GEMM_TOP) {
         pqs_keep_bits(plan->bits, plan->is_signed, rows, plan->n, out, out_stride);
         return;
@@ -118,7 +121,11 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
                                           .group_steps = group_steps,
                                           .outer_minimum = plan->outer_minimum,
                                           .outer_maximum = plan->outer_maximum,
-                                          .group_shift = 32 - plan->group_bits},
+                                          .group_shift = 32 - plan->group_bits,
+                                          .tables = plan->tables,
+                                          .planes = (size_t)plan->planes,
+                                          .width = pqs_gemm_width(plan),
+                                          .columns = kernel->columns},
                             .group_steps = group_steps,
                             .steps = pqs_gemm_steps(plan, kernel),
                             .columns = kernel->columns,

@@ -39,9 +39,25 @@ int pqs_gemm_takes_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel
            plan->k % kernel->b_elements == 0;
 }
 
+int pqs_gemm_is_lookup(const pqs_gemm_plan *plan) {
+    return plan->kind >= PQS_GEMM_GATHER && plan->kind <= PQS_GEMM_PERMUTE_CLAMP;
+}
+
+int pqs_gemm_clamps(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_CLAMP || plan->kind == PQS_GEMM_GATHER_CLAMP ||
+           plan->kind == PQS_GEMM_PERMUTE_CLAMP;
+}
+
+/* Entries from row to row of a lookup's tables. */
+size_t pqs_gemm_width(const pqs_gemm_plan *plan) {
+    const size_t entries = (size_t)plan->entries;
+    const int whole = plan->kind == PQS_GEMM_PERMUTE || plan->kind == PQS_GEMM_PERMUTE_CLAMP;
+    return !whole ? entries : entries <= 64 ? 64 : entries <= 128 ? 128 : 256;
+}
+
 static int is_bytes(const pqs_gemm_plan *plan) {
     return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_TABLE ||
-           plan->kind == PQS_GEMM_PAIR;
+           plan->kind == PQS_GEMM_PAIR || pqs_gemm_is_lookup(plan);
 }
 
 int pqs_gemm_is_grouped(const pqs_gemm_plan *plan) {
@@ -71,17 +87,29 @@ int pqs_gemm_b_shift(const pqs_gemm_plan *plan) {
     return top ? 32 - top_bits(plan) - plan->a_shift : 0;
 }
 
+static int valid_tables(const pqs_gemm_plan *plan) {
+    const int held = plan->entries >= 1 && plan->entries <= 256;
+    switch (plan->kind) {
+    case PQS_GEMM_TABLE: return plan->tables && plan->planes >= 1 && plan->planes <= 2;
+    case PQS_GEMM_GATHER:
+    case PQS_GEMM_GATHER_CLAMP: return plan->tables && held;
+    case PQS_GEMM_PERMUTE: return plan->tables && held && plan->planes >= 1 && plan->planes <= 4;
+    case PQS_GEMM_PERMUTE_CLAMP: return plan->tables && held && plan->planes == 2;
+    default: return 1;
+    }
+}
+
 static int valid(const pqs_gemm_plan *plan) {
     const int top = plan->kind == PQS_GEMM_TOP || plan->kind == PQS_GEMM_GROUP_TOP;
     return plan->k >= 1 && plan->a_element >= PQS_ELEMENT_UINT8 &&
            plan->a_element <= PQS_ELEMENT_INT16 &&
            !(is_bytes(plan) && plan->a_element == PQS_ELEMENT_INT16) &&
-           (plan->kind != PQS_GEMM_TABLE ||
-            (plan->tables && plan->planes >= 1 && plan->planes <= 2)) &&
-           (plan->kind == PQS_GEMM_CLAMP || (plan->bits >= 1 && plan->bits <= 32)) &&
+           valid_tables(plan) &&
+           (pqs_gemm_clamps(plan) || (plan->bits >= 1 && plan->bits <= 32)) &&
            (plan->kind != PQS_GEMM_PAIR ||
             (plan->a_element == PQS_ELEMENT_UINT8 && plan->a_zero_point == 0)) &&
-           (!plan->places || !(pqs_gemm_is_sum(plan) || plan->kind == PQS_GEMM_TABLE)) &&
+           (!plan->places || !(pqs_gemm_is_sum(plan) || plan->kind == PQS_GEMM_TABLE ||
+                               pqs_gemm_is_lookup(plan))) &&
            (!pqs_gemm_is_grouped(plan) || (plan->group >= 2 && plan->group % 2 == 0)) &&
            (!top ||
             (top_bits(plan) >= 2 && plan->a_shift >= 0 && plan->a_shift <= 15 &&
@@ -112,6 +140,15 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
 uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
     const int is_signed = plan->a_element != PQS_ELEMENT_UINT8;
     return plan->kind == PQS_GEMM_INT8 && is_signed != kernel->a_signed ? 0x80808080u : 0;
+}
+
+/* One column of a lookup's panel: a byte every `columns` bytes; beyond k any place will do. */
+static void pack_places(const pqs_gemm_plan *plan, size_t columns, const int64_t *b, size_t bytes,
+                        char *to) {
+    for (size_t k = 0; k < bytes / columns; k++) {
+        const int64_t place = b && k < plan->k ? b[k] : 0;
+        to[k * columns] = (char)(uint8_t)place;
+    }
 }
 
 /* One column of a panel: a word every `columns` words. */
@@ -155,6 +192,10 @@ uint32_t pqs_gemm_a_offset(const pqs_gemm_plan *plan, const pqs_gemm_kernel *ker
  * or -128 where the kernel's bytes are signed. */
 int32_t pqs_gemm_start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
                           const int64_t *b) {
+    if (plan->kind == PQS_GEMM_PERMUTE) { /* entries are terms less minimum */
+        const size_t entries = pqs_gemm_steps(plan, kernel) * kernel->b_elements;
+        return (int32_t)((uint32_t)entries * (uint32_t)plan->minimum);
+    }
     uint32_t sum = 0;
     for (size_t k = 0; k < plan->k; k++) sum += (uint32_t)b[k];
     return (int32_t)(0u - pqs_gemm_a_offset(plan, kernel) * sum);
@@ -168,18 +209,20 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
     if (!places_are_valid(plan)) return PQS_ERROR_OPERAND;
     const size_t panel_bytes = pqs_gemm_steps(plan, kernel) * kernel->columns * PQS_GEMM_WORD;
     for (size_t column = 0; column < pqs_gemm_panels(plan, kernel) * kernel->columns; column++) {
-        char *const words = (char *)panels + column / kernel->columns * panel_bytes +
-                            column % kernel->columns * PQS_GEMM_WORD;
-        if (column < plan->n) {
-            const int64_t *const own = b + column * b_stride;
+        const int64_t *const own = column < plan->n ? b + column * b_stride : NULL;
+        const size_t at = column % kernel->columns;
+        char *const panel = (char *)panels + column / kernel->columns * panel_bytes;
+        char *const words = panel + at * PQS_GEMM_WORD;
+        if (pqs_gemm_is_lookup(plan)) {
+            pack_places(plan, kernel->columns, own, panel_bytes, panel + at);
+        } else if (own) {
             pack_column(plan, kernel, own, words);
-            start[column] = pqs_gemm_start_of(plan, kernel, own);
         } else {
             for (size_t i = 0; i < pqs_gemm_steps(plan, kernel); i++) {
                 memset(words + i * kernel->columns * PQS_GEMM_WORD, 0, PQS_GEMM_WORD);
             }
-            start[column] = 0;
         }
+        start[column] = own ? pqs_gemm_start_of(plan, kernel, own) : 0;
     }
     return PQS_OK;
 }

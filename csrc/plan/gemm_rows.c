@@ -72,9 +72,14 @@ static void gather_bytes(const pqs_gemm_plan *plan, const char *row, char *to) {
 
 /* For each k the table of its element, by its byte. */
 static void tabulate_row(const pqs_gemm_plan *plan, size_t plane, const uint8_t *row, char *to) {
-    const int8_t *const tables = plan->tables + plane * 256 * PQS_GEMM_PLACES;
+    const int8_t *const tables = (const int8_t *)plan->tables + plane * 256 * PQS_GEMM_PLACES;
     for (size_t k = 0; k < plan->k; k++)
         memcpy(to + k * PQS_GEMM_PLACES, tables + row[k] * PQS_GEMM_PLACES, PQS_GEMM_PLACES);
+}
+
+/* For each k the row of the tables that its byte has; what follows k has row 0. */
+static void number_row(const pqs_gemm_plan *plan, const uint8_t *row, uint32_t *words) {
+    for (size_t k = 0; k < plan->k; k++) words[k] = 1 + (uint32_t)row[k];
 }
 
 static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, size_t plane,
@@ -83,6 +88,8 @@ static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, s
                  used = plan->k * element;
     if (plan->kind == PQS_GEMM_TABLE) {
         tabulate_row(plan, plane, row, to);
+    } else if (pqs_gemm_is_lookup(plan)) {
+        number_row(plan, row, (uint32_t *)(void *)to);
     } else if (kernel->a_words == 2) {
         spread_row(plan, row, (uint32_t *)(void *)to);
     } else if (kernel->b_elements == 4 && plan->places) {

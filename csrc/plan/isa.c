@@ -132,6 +132,11 @@ const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found) {
                                   [PQS_ISA_AVX512VNNI] = &pqs_gemm_group_clamp__avx512vnni},
         [PQS_GEMM_GROUP_TOP] = {[PQS_ISA_AVXVNNI] = &pqs_gemm_group_top__avxvnni,
                                 [PQS_ISA_AVX512VNNI] = &pqs_gemm_group_top__avx512vnni},
+        [PQS_GEMM_GATHER] = {[PQS_ISA_PORTABLE] = &pqs_gemm_gather__portable},
+        [PQS_GEMM_GATHER_CLAMP] = {[PQS_ISA_PORTABLE] = &pqs_gemm_gather_clamp__portable,
+                                   [PQS_ISA_AVX2] = &pqs_gemm_gather_clamp__avx2},
+        [PQS_GEMM_PERMUTE] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_permute__avx512vbmi},
+        [PQS_GEMM_PERMUTE_CLAMP] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_permute_clamp__avx512vbmi},
     };
     const int count = (int)(sizeof kernels / sizeof *kernels);
     if (kind < 0 || kind >= count) return NULL;

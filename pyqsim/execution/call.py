@@ -105,6 +105,7 @@ class Call:
             self._a.zero_point(chain.group, slice(None)),
             self._bias,
             self._a.shifts,
+            self._a.integers_by_byte(chain.a_plane),
         )
 
     def fused_parts(self) -> tuple[ChainGemm, tuple[_native.OutputOp, ...]] | None:

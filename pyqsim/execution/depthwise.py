@@ -96,10 +96,9 @@ class DepthwiseRunner:
         dtype: np.dtype[Any] | None,
         a_zero_point: Ints | None,
         bias: Ints | None,
-        a_shifts: bool,
     ) -> tuple[Depthwise, npt.NDArray[np.int32], str] | str:
         """The kernel, what its sums start from, and why it may; arguments as of `GemmChooser`."""
-        found = self._chooser.find(chain, a, dtype, a_zero_point, bias, a_shifts)
+        found = self._chooser.find(chain, a, dtype, a_zero_point, bias)
         if isinstance(found, str):
             return found
         for form in found.forms:
@@ -149,8 +148,10 @@ class _Choice:
         a_zero_point: Ints | None,
         bias: Ints | None,
         a_shifts: bool = False,
+        a_patterns: Ints | None = None,
     ) -> ChainKernel | str:
-        found = self.runner.choose(chain, a, dtype, a_zero_point, bias, a_shifts)
+        del a_shifts, a_patterns  # exact products alone
+        found = self.runner.choose(chain, a, dtype, a_zero_point, bias)
         if isinstance(found, str):
             return found
         kernel, start, reason = found

@@ -17,6 +17,7 @@ from pyqsim.execution.call_data import CallData
 from pyqsim.execution.direct import even_rows
 from pyqsim.execution.gemm import ChainGemm
 from pyqsim.execution.operand import Operand, Patches
+from pyqsim.execution.telemetry import Chain
 from pyqsim.parameters import Parameters
 
 __all__ = ["FusedCall", "data_key", "operand_key"]
@@ -98,11 +99,11 @@ class FusedCall:
         result: npt.NDArray[Any],
     ) -> None:
         _, k = self.gemm.gemm.shape
-        elements = a.elements(0, rows, slice(0, k), self.gemm.gemm.form.a_dtype)
+        chain = Chain(0, 0, 0, 0, k)
         if self.output is None and result.dtype == np.int32:
-            self.gemm.gemm.run(elements, result, self.gemm.start)
+            self.gemm.run(a, chain, rows, result)
             return
-        self.gemm.gemm.run(elements, sums, self.gemm.start)
+        self.gemm.run(a, chain, rows, sums)
         if self.output is None:
             result[...] = sums
             return

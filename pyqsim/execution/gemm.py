@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,13 +21,16 @@ from pyqsim.execution.checked import CheckedGemm
 from pyqsim.execution.doors import explicit_order
 from pyqsim.execution.groups import CLAMPING, Groups, a_shift_of, group_forms, sum_kinds
 from pyqsim.execution.operand import Operand
-from pyqsim.execution.tables import table_form
+from pyqsim.execution.tables import PLACES, TermTable, is_function_of_two, table_forms
 from pyqsim.execution.telemetry import Chain
 from pyqsim.modes import OverflowRule
 
 __all__ = ["ELEMENTS", "ChainForms", "ChainGemm", "ChainKernel", "ChainSums", "GemmChooser"]
 
 Ints = npt.NDArray[np.int64]
+
+#: Forms that compute a chain, the fastest first, and why they may; or why none does.
+Forms = tuple[list[GemmForm], str] | str
 
 #: What the kernels take a's integers as, the smallest first.
 ELEMENTS = tuple(np.dtype(kind) for kind in (np.uint8, np.int8, np.int16))
@@ -63,6 +67,7 @@ class ChainSums(Protocol):
         a_zero_point: Ints | None,
         bias: Ints | None,
         a_shifts: bool = False,
+        a_patterns: Ints | None = None,
     ) -> ChainKernel | str:
         """The kernel, or why there is none; `GemmChooser.choose` has the arguments."""
 
@@ -81,8 +86,12 @@ class ChainGemm(ChainKernel):
 
     def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
         """The chain's values of some rows of a, into out."""
-        dtype = self.gemm.form.a_dtype
-        self.gemm.run(a.elements(chain.a_plane, rows, chain.ks, dtype), out, self.start)
+        form = self.gemm.form
+        if form.by_pattern:
+            elements = a.pattern_bytes(rows, chain.ks)
+        else:
+            elements = a.elements(chain.a_plane, rows, chain.ks, form.a_dtype)
+        self.gemm.run(elements, out, self.start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +123,7 @@ class GemmChooser:
         self._columns: dict[tuple[int, int], Columns] = {}
         self._groups: dict[tuple[int, int], Groups | None] = {}
         self._gemms: dict[tuple[int, int, GemmForm], Gemm | None] = {}
+        self._tables: dict[tuple[Any, ...], TermTable] = {}
 
     def choose(
         self,
@@ -123,6 +133,7 @@ class GemmChooser:
         a_zero_point: Ints | None,
         bias: Ints | None,
         a_shifts: bool = False,
+        a_patterns: Ints | None = None,
     ) -> ChainGemm | str:
         """The product that stands for a chain, or why none does.
 
@@ -137,8 +148,11 @@ class GemmChooser:
         bias : ndarray of int64, (M, N), optional
         a_shifts : bool
             Whether a's integers are sums of few powers of two that a `Shift` may shift by.
+        a_patterns : ndarray of int64, optional
+            Integers of a's bit patterns, where a byte holds those.
         """
-        found = self.find(chain, a, dtype, a_zero_point, bias, a_shifts)
+        tabulate = partial(self._tabulated, chain, _bytes_of(dtype, a, a_patterns), a, a_shifts)
+        found = self.find(chain, a, dtype, a_zero_point, bias, tabulate)
         if isinstance(found, str):
             return found
         forms, columns = found.forms, found.columns
@@ -156,12 +170,12 @@ class GemmChooser:
         dtype: np.dtype | None,
         a_zero_point: Ints | None,
         bias: Ints | None,
-        a_shifts: bool = False,
+        tabulate: Callable[[int, Interval], Forms] | None = None,
     ) -> ChainForms | str:
-        """The forms that may stand for a chain, or why none does; arguments as for `choose`."""
-        dtype = dtype or next((one for one in ELEMENTS if _holds(one, a)), None)
-        if dtype is None:
-            return f"a reaches {a.low}..{a.high}, which int16 does not hold"
+        """The forms that may stand for a chain, or why none does; arguments as for `choose`.
+
+        `tabulate` finds forms of other than exact products, for the zero point and bias it gets.
+        """
         folds = self._datapath.product == Multiply("fold")
         zero_point = ZERO if a_zero_point is None or folds else interval_of(a_zero_point)
         if zero_point.low < zero_point.high:
@@ -170,12 +184,43 @@ class GemmChooser:
             return "the bias differs from row to row"
         columns = self._columns_of(chain)
         start = ZERO if bias is None else interval_of(bias)
-        shifts = (a_shifts, self._b.shifts)
         groups = self._groups_of(chain)
-        found = _forms(self._datapath, columns, groups, a, dtype, zero_point.low, start, shifts)
+        found = _forms(self._datapath, columns, groups, a, dtype, zero_point.low, start)
+        if isinstance(found, str) and tabulate is not None:
+            why, found = found, tabulate(zero_point.low, start)
+            found = f"{why}; {found}" if isinstance(found, str) else found
         if isinstance(found, str):
             return found
         return ChainForms(*found, columns, None if bias is None or not len(bias) else bias[0])
+
+    def _tabulated(
+        self,
+        chain: Chain,
+        what: np.dtype | Ints | None,
+        a: Interval,
+        a_shifts: bool,
+        zero_point: int,
+        bias: Interval,
+    ) -> Forms:
+        """Forms of terms from a table; `what`: a's dtype, or the integers of its bit patterns."""
+        product, columns = self._datapath.product, self._columns_of(chain)
+        if what is None:
+            return "no byte holds a"
+        if not is_function_of_two(product):
+            return f"a term of {type(product).__name__} here depends on more than two integers"
+        if not columns.integers.size or not self._datapath.reduce:
+            return "there is nothing to sum"
+        places = len(columns.distinct[0])
+        if places > PLACES:
+            return f"b has {places} distinct integers, and tables have {PLACES} places"
+        own = what if isinstance(what, np.dtype) else what.tobytes()
+        key = (chain.b_plane, chain.group, own, zero_point, a_shifts)
+        if key not in self._tables:
+            shifts = (a_shifts, self._b.shifts)
+            self._tables[key] = TermTable(product, columns, what, zero_point, shifts)
+        return table_forms(
+            self._datapath, self._tables[key], a, bias, _saturating_step(self._datapath)
+        )
 
     def _first(self, chain: Chain, forms: list[GemmForm], columns: Columns) -> Gemm | None:
         gemms = (self._gemm(chain, form, columns) for form in forms)
@@ -233,6 +278,14 @@ def _holds(dtype: np.dtype, interval: Interval) -> bool:
     return limits.min <= interval.low and interval.high <= limits.max
 
 
+def _bytes_of(dtype: np.dtype | None, a: Interval, patterns: Ints | None) -> np.dtype | Ints | None:
+    """The dtype of 8 bits that holds a, or the integers of its bit patterns; None: neither."""
+    if dtype is not None and dtype.itemsize == 1:
+        return dtype
+    held = next((one for one in ELEMENTS if one.itemsize == 1 and _holds(one, a)), None)
+    return patterns if held is None else held
+
+
 def _multiplies(product: Product) -> bool:
     """Whether a term is the exact product of both integers."""
     return isinstance(product, Multiply) or (isinstance(product, Shift) and product.drop == 0)
@@ -243,10 +296,9 @@ def _forms(
     columns: Columns,
     groups: Groups | None,
     a: Interval,
-    dtype: np.dtype,
+    dtype: np.dtype | None,
     zero_point: int,
     bias: Interval,
-    shifts: tuple[bool, bool],
 ) -> tuple[list[GemmForm], str] | str:
     """Forms that compute the chain, the fastest first, and why they may; or why none does."""
     if not columns.integers.size:
@@ -254,8 +306,10 @@ def _forms(
     if not datapath.reduce:
         return "nothing is summed"
     if not _multiplies(datapath.product):
-        found = table_form(datapath, columns, dtype, a, zero_point, bias, shifts)
-        return found if isinstance(found, str) else ([found[0]], found[1])
+        return "the product is no exact one"
+    dtype = dtype or next((one for one in ELEMENTS if _holds(one, a)), None)
+    if dtype is None:
+        return f"a reaches {a.low}..{a.high}, which int16 does not hold"
     if not columns.interval.fits(16):
         return (
             f"b reaches {columns.interval.low}..{columns.interval.high}, which int16 does not hold"
@@ -312,3 +366,17 @@ def _clamping(
             for steps in _PARTS
         ]
     return forms, "one accumulator saturates at every addition"
+
+
+def _saturating_step(datapath: Datapath) -> Accumulate | None:
+    """The one accumulator, if it saturates and adds in ascending k."""
+    step = datapath.reduce[0] if len(datapath.reduce) == 1 else None
+    if (
+        not isinstance(step, Accumulate)
+        or step.overflow.rule not in CLAMPING
+        or step.group is not None
+        or step.interleave != 1
+        or datapath.order is not None
+    ):
+        return None
+    return step

@@ -123,6 +123,18 @@ class Operand:
         integers: Ints = self.tables[plane][index]
         return integers
 
+    def integers_by_byte(self, plane: int) -> Ints | None:
+        """The integer of each bit pattern; None: a byte does not hold the patterns."""
+        if self.tables is None or self.tables.shape[1] > 1 << 8:
+            return None
+        integers: Ints = self.tables[plane]
+        return integers
+
+    def pattern_bytes(self, rows: slice, ks: slice) -> npt.NDArray[np.uint8]:
+        """The bit patterns of some rows and ks, where a byte holds them, ready for C."""
+        last = 0xFF if self.tables is None else self.tables.shape[1] - 1
+        return self.codes[rows, ks].astype(np.uint8, order="C") & np.uint8(last)
+
     @cached_property
     def is_plain(self) -> bool:
         """Whether every code is its own integer."""

@@ -15,6 +15,7 @@ from pyqsim.events import Events
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.direct import DirectGemm
+from pyqsim.execution.doors import check_call, explicit_order
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
 from pyqsim.execution.gemm import ELEMENTS, GemmChooser
 from pyqsim.execution.operand import AnyRows, Operand
@@ -170,11 +171,14 @@ class Runner:
         except KeyError:
             direct = self._direct[a.dtype] = self._find_direct(a.dtype)
         if direct is None:
-            return None
-        if direct.gemm.is_ordered and a.size * self.shape[1] > _LONG_SUM:
+            # a table of products may have no entry for all that a dtype holds
+            narrow = isinstance(self.datapath.product, Lookup) and a.dtype in ELEMENTS
+        else:
+            narrow = direct.gemm.is_ordered and a.size * self.shape[1] > _LONG_SUM
+        if narrow:
             direct = self._find_within(a)
-            if direct is None:
-                return None
+        if direct is None:
+            return None
         self._explanation = direct.explanation
         return direct.run(a, out, threads)
 
@@ -206,14 +210,25 @@ class Runner:
         limits, what = np.iinfo(dtype), f"any {dtype} array"
         if interval is not None:
             what = f"{dtype} arrays within {interval.low}..{interval.high}"
-        whole = Interval(int(limits.min), int(limits.max))
+        interval = interval or Interval(int(limits.min), int(limits.max))
+        if not self._passes(dtype, interval):
+            return None
         chain = Chain(0, 0, 0, 0, k)
-        found = self._gemms.choose(chain, interval or whole, dtype, None, None)
+        found = self._gemms.choose(chain, interval, dtype, None, None)
         if isinstance(found, str):
             return None
         return DirectGemm(
             found.gemm, (f"{what}: {found.explanation}",), np.dtype(datapath.result_dtype)
         )
+
+    def _passes(self, dtype: np.dtype[Any], interval: Interval) -> bool:
+        """Whether the doors let every such array pass; the long way says why not."""
+        a = Operand(AnyRows(self.shape[0], dtype, interval))
+        try:
+            check_call(self.datapath, a, self.b, CallData(), explicit_order(self.datapath))
+        except PyqsimError:
+            return False
+        return True
 
     def packed(self, chain: Chain) -> Ints:
         """The integers of b for a chain, unpacked once."""

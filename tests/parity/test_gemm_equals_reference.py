@@ -273,14 +273,10 @@ def test_truncating_shifts_and_lookups_from_tables(level: int) -> None:
             step = qs.Accumulate(bits, start="bias")
             machine, bias = qs.Datapath(product=product, reduce=(step,)), rng.integers(-99, 99, n)
         run = qs.plan(b, machine, kernel="gemm")
-        try:
-            got = run(a, bias=bias)
-        except qs.errors.DatapathError:  # terms that two tables do not hold
-            continue
-        assert kind_of(run) == "table"
+        got = run(a, bias=bias)
         expected = qs.matmul(a, b, machine, bias=bias, kernel="reference")
         np.testing.assert_array_equal(got, expected)
-        ran += 1
+        ran += kind_of(run) == "table"  # not where two tables do not hold the terms
     assert ran > 0.7 * {1: 150, 2: 20_000}[level]
 
 
