@@ -39,7 +39,8 @@ INSTRUCTIONS = {
     "avxvnni": ("avxvnni", "avx2"),
     "avx512bw": ("avx512bw",),
     "avx512vnni": ("avx512vnni", "avx512bw"),
-    "avx512vbmi": ("avx512vnni", "avx512vbmi", "avx512vpopcntdq", "avx512bw"),
+    "avx512vbmi": ("avx512vnni", "avx512vbmi", "avx512bw"),
+    "avx512vpopcntdq": ("avx512vnni", "avx512vbmi", "avx512vpopcntdq", "avx512bw"),
     "neon": ("neon",),
     "dotprod": ("dotprod", "neon"),
 }

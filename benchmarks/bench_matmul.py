@@ -110,6 +110,19 @@ def contests_of(m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
         ),
         peak,
     )
+    signs = [np.where(codes < 0, -1, 1).astype(np.int8) for codes in (signed, b)]
+    yield Contest(
+        title + "-1 and 1 (XNOR), 32-bit accumulator",
+        macs,
+        product(*signs),
+        (
+            *ours(*signs, wrap, threads),
+            *programs.onednn_matmul(*signs),
+            *programs.torch_int_mm(*signs, threads),
+            *programs.numpy_matmul(*signs, np.float32),
+        ),
+        best_peak("binary"),
+    )
     saturating = qs.Datapath(reduce=(qs.Accumulate(24, "saturate"),))
     yield Contest(
         title + "u8 x s8, 24-bit saturating accumulator, nothing overflows",

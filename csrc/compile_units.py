@@ -41,6 +41,10 @@ ISA_FLAGS = {
     "avx512bw": SKYLAKE_X,
     "avx512vnni": (*SKYLAKE_X, "-mavx512vnni"),
     "avx512vbmi": (*SKYLAKE_X, "-mavx512vnni", "-mavx512vbmi"),
+    "avx512vpopcntdq": (
+        *SKYLAKE_X,
+        *("-mavx512vnni", "-mavx512vbmi", "-mavx512vpopcntdq"),
+    ),
     "neon": (),  # every aarch64 has it
     "dotprod": ("-march=armv8.2-a+dotprod",),
     "i8mm": ("-march=armv8.2-a+dotprod+i8mm",),

@@ -26,6 +26,7 @@ from pyqsim.modes import OverflowRule, Rounding
 __all__ = [
     "ISAS",
     "TRACE",
+    "BitCodes",
     "Depthwise",
     "Gemm",
     "NoKernelError",
@@ -80,12 +81,16 @@ _ISAS = {
     "avx512bw": lib.PQS_ISA_AVX512BW,
     "avx512vnni": lib.PQS_ISA_AVX512VNNI,
     "avx512vbmi": lib.PQS_ISA_AVX512VBMI,
+    "avx512vpopcntdq": lib.PQS_ISA_AVX512VPOPCNTDQ,
 }
 
 #: Names of the instruction sets; "auto" is the best that the CPU has.
 ISAS = tuple(_ISAS)
 
 _ISA_NAMES = {number: name for name, number in _ISAS.items()}
+
+#: Forms of one exact sum.
+_SUMS = ("int8", "int16", "table", "gather", "permute", "bits")
 
 _ELEMENTS = {
     np.dtype(np.uint8): lib.PQS_ELEMENT_UINT8,
@@ -432,13 +437,34 @@ def _aligned(size: int) -> npt.NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
+class BitCodes:
+    """Codes of 8 bits that stand for one of two integers.
+
+    Attributes
+    ----------
+    mask : int
+        What of a code counts.
+    codes, values : (int, int)
+        The two that are left by the mask, and what they stand for.
+    proven : bool
+        Whether a format says so. Then its codes are meant, else integers of 8 bits that may be
+        others.
+    """
+
+    mask: int
+    codes: tuple[int, int]
+    values: tuple[int, int]
+    proven: bool = False
+
+
+@dataclass(frozen=True)
 class GemmForm:
     """What int32 lanes compute; `pqs_gemm_plan` in pyqsim.h says what is asked of the operands.
 
     Attributes
     ----------
     kind : {"int8", "int16", "clamp", "top", "table", "pair", "group", "group_clamp", "group_top", \
-"gather", "gather_clamp", "permute", "permute_clamp"}
+"gather", "gather_clamp", "permute", "permute_clamp", "bits"}
     a_dtype : dtype
         uint8, int8 or int16.
     bits, signed
@@ -455,6 +481,10 @@ class GemmForm:
         Of the forms of groups.
     places : bytes
         int32: which k stands at each place of the sums, -1 for a hole; empty: they ascend.
+    a_bits : BitCodes, optional
+        Of a; zero point subtracted from its values.
+    b_values : (int, int)
+        Of bits: the integers of b.
     """
 
     kind: str
@@ -475,6 +505,8 @@ class GemmForm:
     outer_minimum: int = 0
     outer_maximum: int = 0
     places: bytes = b""
+    a_bits: BitCodes | None = None
+    b_values: tuple[int, int] = (0, 0)
 
 
 class GemmChecks:
@@ -534,6 +566,10 @@ class Gemm:
         self._tables[:] = np.frombuffer(form.tables, dtype=np.uint8)
         self._plan.tables = _pointer(self._tables, "void *")
         self._plan.planes, self._plan.entries = form.planes, form.entries
+        if form.a_bits is not None:
+            self._plan.a_mask = form.a_bits.mask
+            self._plan.a_codes, self._plan.a_values = form.a_bits.codes, form.a_bits.values
+            self._plan.b_values = form.b_values
         self.isa = _ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
         if self.isa == "auto":
             raise NoKernelError
@@ -550,8 +586,12 @@ class Gemm:
         self.checks = GemmChecks(self._plan, form, b) if form.part_steps else None
 
         #: whether sums saturate on the way: bounds of a may make it a faster one
-        sums = ("int8", "int16", "table", "gather", "permute")
-        self.is_ordered = form.kind not in sums or form.part_steps > 0
+        self.is_ordered = form.kind not in _SUMS or form.part_steps > 0
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether a's rows are its codes, not its integers."""
+        return self.form.a_bits is not None and self.form.a_bits.proven
 
     @property
     def name(self) -> str:
@@ -594,18 +634,39 @@ class Gemm:
         start: npt.NDArray[np.int32] | None = None,
     ) -> None:
         """Run rows of a, (m, K), aligned and contiguous along K, into out, (m, N) likewise."""
+        _check(self._run(a, out, start))
+
+    def run_bits(
+        self,
+        a: npt.NDArray[np.generic],
+        out: npt.NDArray[np.int32],
+        start: npt.NDArray[np.int32] | None = None,
+    ) -> bool:
+        """`run` of codes that may be others than `BitCodes` has; false: some are."""
+        status = self._run(a, out, start)
+        if status == lib.PQS_ERROR_OPERAND:
+            return False
+        _check(status)
+        return True
+
+    def _run(
+        self,
+        a: npt.NDArray[np.generic],
+        out: npt.NDArray[np.int32],
+        start: npt.NDArray[np.int32] | None,
+    ) -> int:
         scratch = _aligned(self._scratch) if self._scratch else None
-        status = lib.pqs_gemm_run(
+        status: int = lib.pqs_gemm_run(
             self._plan, self._panels_at,
             self._start_at if start is None else _pointer(start, "int32_t *"),
             len(a), _pointer(a, "void *"), a.strides[0],
             _pointer(out, "int32_t *"), out.strides[0] // 4,
             _pointer(scratch, "void *"),
         )  # fmt: skip
-        _check(status)
+        return status
 
     def run_contiguous(self, a: npt.NDArray[np.generic], out: npt.NDArray[np.int32]) -> bool:
-        """`run` of aligned C-contiguous arrays in the least time; false: they share memory."""
+        """`run` of aligned C-contiguous arrays in the least time; false: without a result."""
         scratch = _aligned(self._scratch) if self._scratch else None
         status = _gemm_run(
             self._plan, self._panels_at, self._start_at, len(a),

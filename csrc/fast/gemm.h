@@ -12,10 +12,11 @@
 
 #define PQS_GEMM_ROWS 6
 #define PQS_GEMM_MAX_COLUMNS 256
+#define PQS_GEMM_COUNTED_STEPS 512 /* of bits, at most, in one call of a tile */
 
 typedef struct {
-    uint32_t a_flip; /* xor-ed to a's words: 0x80808080 moves four bytes by 128 */
-    uint32_t multipliers; /* of tables: four uint8 */
+    uint32_t a_flip; /* xor-ed to a's words: 0x80808080 moves four bytes by 128; of bits: not 0 */
+    uint32_t multipliers; /* of tables: four uint8; of bits: what their count is multiplied by */
     int32_t minimum; /* of a saturating accumulator; of a group's */
     int32_t maximum;
     size_t group_steps; /* the last group may be shorter */
@@ -42,7 +43,7 @@ typedef void pqs_gemm_extremes(size_t rows, size_t columns, const int32_t *lanes
                                const int32_t *corrections, int32_t *least, int32_t *most);
 
 typedef struct {
-    size_t b_elements; /* k of one 4-byte word of b: 4 int8 or 2 int16 */
+    size_t b_elements; /* k of one 4-byte word of b: 4 int8, 2 int16 or 32 bits */
     size_t a_words;    /* words of a for one of b: 1; 2: one a k, its other half 0; 16: tables;
                           4: one a k, a row of tables */
     int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
@@ -109,5 +110,11 @@ extern const pqs_gemm_kernel pqs_gemm_gather_clamp__portable;
 extern const pqs_gemm_kernel pqs_gemm_gather_clamp__avx2;
 extern const pqs_gemm_kernel pqs_gemm_permute__avx512vbmi;
 extern const pqs_gemm_kernel pqs_gemm_permute_clamp__avx512vbmi;
+/* out = start + multiplier * (how many bits of a and b differ, or, where a_flip is 0, are both 1),
+ * mod 2^32. */
+extern const pqs_gemm_kernel pqs_gemm_bits__portable;
+extern const pqs_gemm_kernel pqs_gemm_bits__avx2;
+extern const pqs_gemm_kernel pqs_gemm_bits__avx512vpopcntdq;
+extern const pqs_gemm_kernel pqs_gemm_bits__neon;
 
 #endif

@@ -1,6 +1,8 @@
 /* The tile of gemm.h. The including file defines `vector` and its load, store, broadcast (of one
  * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); `a_words` where a's words are
- * not broadcast; GROUPED, and group_value(sum, constants), where steps make groups. */
+ * not broadcast; GROUPED, and group_value(sum, constants), where steps make groups; FLIPS where
+ * a_flip may be other than 0, and what is then another multiply_add, multiply_add_flipped;
+ * begin_lanes and end_lanes where lanes do not begin at start. */
 #include "fast/gemm.h"
 #include "fast/gemm_extremes.h"
 
@@ -9,6 +11,13 @@
 #define COLUMNS (VECTORS * LANES)
 #ifndef a_words
 #define a_words broadcast
+#endif
+#ifndef begin_lanes
+#define begin_lanes load
+#define end_lanes(start, acc, held) ((void)(start), (void)(held), (acc))
+#endif
+#ifndef multiply_add_flipped
+#define multiply_add_flipped(acc, a, b, held) multiply_add(acc, flip(a, (held)->a_flip), b, held)
 #endif
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #ifndef GROUPED
@@ -50,12 +59,12 @@ ALWAYS_INLINE void add_steps(const size_t rows, const shape is, size_t steps, co
         for (size_t word = 0; word < A_WORDS; word++) {
             UNROLLED
             for (size_t r = 0; r < rows; r++) {
-                vector x = a_words(a + r * a_row + word * 4);
-                if (is.flips) x = flip(x, held->a_flip);
+                const vector x = a_words(a + r * a_row + word * 4);
                 UNROLLED
                 for (size_t v = 0; v < VECTORS; v++) {
                     const vector from = is.singles ? (vector){0} : acc[r][v];
-                    const vector sum = multiply_add(from, x, column[v], held);
+                    const vector sum = is.flips ? multiply_add_flipped(from, x, column[v], held)
+                                                : multiply_add(from, x, column[v], held);
                     acc[r][v] = is.singles ? fold(is, acc[r][v], sum, held) : sum;
                 }
             }
@@ -99,7 +108,7 @@ ALWAYS_INLINE void run_tile(const size_t rows, const shape is, size_t steps, con
     for (size_t r = 0; r < rows; r++) {
         UNROLLED
         for (size_t v = 0; v < VECTORS; v++) {
-            acc[r][v] = load(start + r * start_stride + v * LANES);
+            acc[r][v] = begin_lanes(start + r * start_stride + v * LANES);
         }
     }
     if (is.groups && !is.singles) {
@@ -110,7 +119,10 @@ ALWAYS_INLINE void run_tile(const size_t rows, const shape is, size_t steps, con
     UNROLLED
     for (size_t r = 0; r < rows; r++) {
         UNROLLED
-        for (size_t v = 0; v < VECTORS; v++) store(out + r * out_stride + v * LANES, acc[r][v]);
+        for (size_t v = 0; v < VECTORS; v++) {
+            const int32_t *const from = start + r * start_stride + v * LANES;
+            store(out + r * out_stride + v * LANES, end_lanes(from, acc[r][v], &held));
+        }
     }
 }
 

@@ -232,7 +232,8 @@ enum pqs_isa {
     PQS_ISA_AVXVNNI = 5,
     PQS_ISA_AVX512BW = 6,
     PQS_ISA_AVX512VNNI = 7,
-    PQS_ISA_AVX512VBMI = 8
+    PQS_ISA_AVX512VBMI = 8,
+    PQS_ISA_AVX512VPOPCNTDQ = 9
 };
 
 /* Whether this CPU runs an ISA. */
@@ -276,7 +277,8 @@ enum pqs_gemm_kind {
     PQS_GEMM_GATHER = 9,        /* sums mod 2^32 */
     PQS_GEMM_GATHER_CLAMP = 10, /* as CLAMP; int32 holds rail + term */
     PQS_GEMM_PERMUTE = 11,      /* sums mod 2^32 */
-    PQS_GEMM_PERMUTE_CLAMP = 12 /* as CLAMP; int16 holds terms and rails */
+    PQS_GEMM_PERMUTE_CLAMP = 12, /* as CLAMP; int16 holds terms and rails */
+    PQS_GEMM_BITS = 13 /* sums mod 2^32; a: 8 bits, two codes; b: two integers */
 };
 
 enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
@@ -298,7 +300,7 @@ typedef struct {
     int32_t group_bits;
     int32_t outer_minimum; /* GROUP*: of the outer accumulator, at every addition; equal: it wraps */
     int32_t outer_maximum;
-    const int32_t *places; /* not for sums and tables: of each k in a's row; null: ascending */
+    const int32_t *places; /* not for sums, tables, bits: of each k in a's row; null: ascending */
     size_t row_length;     /* elements of such a row */
     /* TABLE: int8 at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's entry, plus 128
      * times plane 1's where there are 2.
@@ -309,6 +311,10 @@ typedef struct {
     const void *tables;
     int32_t planes;
     int32_t entries; /* of a row: b's places */
+    int32_t a_mask;       /* BITS: what of a's codes counts, one of a_codes; 1..255 */
+    int32_t a_codes[2];
+    int32_t a_values[2];  /* BITS: what they stand for; no a_zero_point is subtracted */
+    int32_t b_values[2];  /* BITS: [0] is 0 where one of them is, for speed */
 } pqs_gemm_plan;
 
 /* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */
@@ -325,7 +331,8 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
                   int32_t *start);
 
 /* out[m * out_stride + n] for m rows of a, a_stride bytes apart.
- * PQS_ERROR_OVERLAP: nothing was written. */
+ * PQS_ERROR_OVERLAP: nothing was written.
+ * PQS_ERROR_OPERAND: BITS, a holds another code than its two; out is undefined. */
 int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
                  const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch);
 

@@ -4,6 +4,10 @@
 #include <string.h>
 
 #define PART_WORDS 16384 /* of a panel that stay near while the rows of a block pass */
+#define PART_COLUMNS 32  /* of the narrowest panel that has so many */
+#if PART_WORDS / PART_COLUMNS > PQS_GEMM_COUNTED_STEPS
+#error "a tile would count more bits than its lanes hold"
+#endif
 
 /* A tile whose panel has columns beyond n: they stay in `edge`. */
 static void run_edge(const pqs_gemm_block *of, size_t rows, size_t steps, const char *a,
@@ -48,10 +52,11 @@ void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, si
 }
 
 /* Panel by panel: its columns of out stay in the first cache from part to part of the steps; one
- * tile reads a panel only once. */
+ * tile reads a panel only once, unless it counts. */
 static void run_block(const pqs_gemm_block *of) {
-    const size_t most = PART_WORDS / (of->columns < 32 ? 32 : of->columns);
-    const size_t parts = of->rows <= PQS_GEMM_ROWS ? 1 : pqs_over(of->steps, most);
+    const int whole = of->rows <= PQS_GEMM_ROWS && !of->counts;
+    const size_t most = PART_WORDS / (of->columns < PART_COLUMNS ? PART_COLUMNS : of->columns);
+    const size_t parts = whole ? 1 : pqs_over(of->steps, most);
     const size_t even = pqs_over(of->steps, parts);
     const size_t part = pqs_over(even, of->group_steps) * of->group_steps;
     for (size_t panel = 0; panel * of->columns < of->n; panel++) {
@@ -116,6 +121,7 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
         pqs_gemm_is_grouped(plan) ? plan->group / kernel->b_elements : 1;
     *now = (pqs_gemm_block){.kernel = kernel,
                             .constants = {.a_flip = pqs_gemm_a_flip(plan, kernel),
+                                          .multipliers = pqs_gemm_bits_factor(plan),
                                           .minimum = plan->minimum,
                                           .maximum = plan->maximum,
                                           .group_steps = group_steps,
@@ -136,7 +142,8 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
                             .a_step = kernel->a_words * PQS_GEMM_WORD,
                             .block_rows = pqs_gemm_block_rows(plan, kernel),
                             .out_stride = out_stride,
-                            .packs = packs};
+                            .packs = packs,
+                            .counts = plan->kind == PQS_GEMM_BITS};
     return PQS_OK;
 }
 
@@ -151,12 +158,16 @@ int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *s
         now.rows = m - first < now.block_rows ? m - first : now.block_rows;
         now.out = out + first * out_stride;
         for (size_t plane = 0; plane < planes; plane++) {
-            pqs_gemm_pack_rows(plan, plane, (const char *)a + first * a_stride, a_stride, scratch,
-                               &now);
+            const int packed = pqs_gemm_pack_rows(plan, plane, (const char *)a + first * a_stride,
+                                                  a_stride, scratch, &now);
+            if (packed != PQS_OK) return packed;
             now.adds = plane > 0;
-            now.constants.multipliers = plane ? 0x80808080u : 0x01010101u;
+            if (plan->kind == PQS_GEMM_TABLE) {
+                now.constants.multipliers = plane ? 0x80808080u : 0x01010101u;
+            }
             run_block(&now);
         }
+        if (now.counts) pqs_gemm_bits_add_rows(plan, &now);
         finish(plan, now.rows, now.out, out_stride);
     }
     return PQS_OK;

@@ -27,6 +27,7 @@ typedef struct {
     size_t out_stride;
     int packs; /* a's own rows are no words */
     int adds;  /* to what is in out, not to start */
+    int counts; /* bits: at most PQS_GEMM_COUNTED_STEPS in one call of a tile */
 } pqs_gemm_block;
 
 /* gemm_layout.c: what a plan says of itself; NULL where it is invalid or has no kernel. */
@@ -49,8 +50,18 @@ uint32_t pqs_gemm_a_offset(const pqs_gemm_plan *plan, const pqs_gemm_kernel *ker
 int32_t pqs_gemm_start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
                           const int64_t *b);
 
-/* gemm_rows.c: now->a, words of now->rows rows; packed into scratch where they are not. */
-void pqs_gemm_pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows, size_t a_stride,
+/* gemm_bits.c: of BITS. Whether bits are xor-ed, not and-ed; what counts are multiplied by; what a
+ * column starts from; up to 32 of its bits; a row's bits, or PQS_ERROR_OPERAND; what rows add. */
+int pqs_gemm_bits_differ(const pqs_gemm_plan *plan);
+uint32_t pqs_gemm_bits_factor(const pqs_gemm_plan *plan);
+int32_t pqs_gemm_bits_start(const pqs_gemm_plan *plan, const int64_t *b);
+uint32_t pqs_gemm_bits_word(const pqs_gemm_plan *plan, const int64_t *b, size_t count);
+int pqs_gemm_bits_pack_row(const pqs_gemm_plan *plan, const char *row, char *to);
+void pqs_gemm_bits_add_rows(const pqs_gemm_plan *plan, const pqs_gemm_block *now);
+
+/* gemm_rows.c: now->a, words of now->rows rows; packed into scratch where they are not.
+ * PQS_OK or PQS_ERROR_OPERAND. */
+int pqs_gemm_pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows, size_t a_stride,
                         void *scratch, pqs_gemm_block *now);
 
 /* gemm.c: what all blocks of a call share, PQS_OK or why there is none; some steps of one panel. */

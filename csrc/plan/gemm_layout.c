@@ -57,7 +57,8 @@ size_t pqs_gemm_width(const pqs_gemm_plan *plan) {
 
 static int is_bytes(const pqs_gemm_plan *plan) {
     return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_TABLE ||
-           plan->kind == PQS_GEMM_PAIR || pqs_gemm_is_lookup(plan);
+           plan->kind == PQS_GEMM_PAIR || plan->kind == PQS_GEMM_BITS ||
+           pqs_gemm_is_lookup(plan);
 }
 
 int pqs_gemm_is_grouped(const pqs_gemm_plan *plan) {
@@ -105,11 +106,12 @@ static int valid(const pqs_gemm_plan *plan) {
            plan->a_element <= PQS_ELEMENT_INT16 &&
            !(is_bytes(plan) && plan->a_element == PQS_ELEMENT_INT16) &&
            valid_tables(plan) &&
+           (plan->kind != PQS_GEMM_BITS || (plan->a_mask >= 1 && plan->a_mask <= 255)) &&
            (pqs_gemm_clamps(plan) || (plan->bits >= 1 && plan->bits <= 32)) &&
            (plan->kind != PQS_GEMM_PAIR ||
             (plan->a_element == PQS_ELEMENT_UINT8 && plan->a_zero_point == 0)) &&
            (!plan->places || !(pqs_gemm_is_sum(plan) || plan->kind == PQS_GEMM_TABLE ||
-                               pqs_gemm_is_lookup(plan))) &&
+                               plan->kind == PQS_GEMM_BITS || pqs_gemm_is_lookup(plan))) &&
            (!pqs_gemm_is_grouped(plan) || (plan->group >= 2 && plan->group % 2 == 0)) &&
            (!top ||
             (top_bits(plan) >= 2 && plan->a_shift >= 0 && plan->a_shift <= 15 &&
@@ -138,6 +140,7 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
 }
 
 uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
+    if (plan->kind == PQS_GEMM_BITS) return pqs_gemm_bits_differ(plan) ? ~0u : 0;
     const int is_signed = plan->a_element != PQS_ELEMENT_UINT8;
     return plan->kind == PQS_GEMM_INT8 && is_signed != kernel->a_signed ? 0x80808080u : 0;
 }
@@ -165,6 +168,9 @@ static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel
                 bytes[i] = (int8_t)((i < count ? b[first + i] : 0) + PQS_GEMM_PLACES * (int64_t)i);
             }
             memcpy(words, bytes, PQS_GEMM_WORD);
+        } else if (plan->kind == PQS_GEMM_BITS) {
+            const uint32_t bits = pqs_gemm_bits_word(plan, b + first, count);
+            memcpy(words, &bits, PQS_GEMM_WORD);
         } else if (elements == 4) {
             for (size_t i = 0; i < count; i++) bytes[i] = (int8_t)b[first + i];
             memcpy(words, bytes, PQS_GEMM_WORD);
@@ -196,6 +202,7 @@ int32_t pqs_gemm_start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kern
         const size_t entries = pqs_gemm_steps(plan, kernel) * kernel->b_elements;
         return (int32_t)((uint32_t)entries * (uint32_t)plan->minimum);
     }
+    if (plan->kind == PQS_GEMM_BITS) return pqs_gemm_bits_start(plan, b);
     uint32_t sum = 0;
     for (size_t k = 0; k < plan->k; k++) sum += (uint32_t)b[k];
     return (int32_t)(0u - pqs_gemm_a_offset(plan, kernel) * sum);

@@ -82,8 +82,9 @@ static void number_row(const pqs_gemm_plan *plan, const uint8_t *row, uint32_t *
     for (size_t k = 0; k < plan->k; k++) words[k] = 1 + (uint32_t)row[k];
 }
 
-static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, size_t plane,
-                     const void *row, char *to) {
+static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, size_t plane,
+                    const void *row, char *to) {
+    if (plan->kind == PQS_GEMM_BITS) return pqs_gemm_bits_pack_row(plan, row, to);
     const size_t element = kernel->a_words * PQS_GEMM_WORD / kernel->b_elements,
                  used = plan->k * element;
     if (plan->kind == PQS_GEMM_TABLE) {
@@ -102,14 +103,17 @@ static void pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, s
         widen(plan, row, plan->k, (int16_t *)(void *)to);
     }
     memset(to + used, 0, pqs_gemm_steps(plan, kernel) * kernel->a_words * PQS_GEMM_WORD - used);
+    return PQS_OK;
 }
 
 /* Words of the rows at hand: a's own, or packed into scratch. */
-void pqs_gemm_pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows, size_t a_stride,
-                        void *scratch, pqs_gemm_block *now) {
+int pqs_gemm_pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows, size_t a_stride,
+                       void *scratch, pqs_gemm_block *now) {
+    int status = PQS_OK;
     now->a = now->packs ? scratch : rows;
-    for (size_t r = 0; now->packs && r < now->rows; r++) {
-        pack_row(plan, now->kernel, plane, rows + r * a_stride,
-                 (char *)scratch + r * now->a_stride);
+    for (size_t r = 0; now->packs && r < now->rows && status == PQS_OK; r++) {
+        status = pack_row(plan, now->kernel, plane, rows + r * a_stride,
+                          (char *)scratch + r * now->a_stride);
     }
+    return status;
 }

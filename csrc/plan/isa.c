@@ -5,7 +5,7 @@
 #error "the dispatcher must run on every CPU: compile it without ISA flags"
 #endif
 
-#define ISA_COUNT (PQS_ISA_AVX512VBMI + 1)
+#define ISA_COUNT (PQS_ISA_AVX512VPOPCNTDQ + 1)
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -23,6 +23,11 @@ static int cpu_has_avx512bw(void) {
            __builtin_cpu_supports("avx512vl");
 }
 
+static int cpu_has_avx512vbmi(void) {
+    return cpu_has_avx512bw() && __builtin_cpu_supports("avx512vnni") &&
+           __builtin_cpu_supports("avx512vbmi");
+}
+
 static int cpu_has(int isa) {
     switch (isa) {
     case PQS_ISA_PORTABLE: return 1;
@@ -30,9 +35,9 @@ static int cpu_has(int isa) {
     case PQS_ISA_AVXVNNI: return cpu_has_avxvnni();
     case PQS_ISA_AVX512BW: return cpu_has_avx512bw();
     case PQS_ISA_AVX512VNNI: return cpu_has_avx512bw() && __builtin_cpu_supports("avx512vnni");
-    case PQS_ISA_AVX512VBMI:
-        return cpu_has_avx512bw() && __builtin_cpu_supports("avx512vnni") &&
-               __builtin_cpu_supports("avx512vbmi");
+    case PQS_ISA_AVX512VBMI: return cpu_has_avx512vbmi();
+    case PQS_ISA_AVX512VPOPCNTDQ:
+        return cpu_has_avx512vbmi() && __builtin_cpu_supports("avx512vpopcntdq");
     default: return 0;
     }
 }
@@ -62,6 +67,7 @@ static int below(int isa) {
         [PQS_ISA_AVX2] = PQS_ISA_PORTABLE,     [PQS_ISA_AVXVNNI] = PQS_ISA_AVX2,
         [PQS_ISA_AVX512BW] = PQS_ISA_AVX2,     [PQS_ISA_AVX512VNNI] = PQS_ISA_AVX512BW,
         [PQS_ISA_AVX512VBMI] = PQS_ISA_AVX512VNNI,
+        [PQS_ISA_AVX512VPOPCNTDQ] = PQS_ISA_AVX512VBMI,
     };
     return next[isa];
 }
@@ -92,6 +98,17 @@ pqs_output_kernel *pqs_output_for(int isa) {
     pqs_output_kernel *const kernels[ISA_COUNT] = {[PQS_ISA_PORTABLE] = pqs_output__portable,
                                                    [PQS_ISA_AVX2] = pqs_output__avx2,
                                                    [PQS_ISA_AVX512BW] = pqs_output__avx512bw};
+    for (int one = isa_of(isa); one != PQS_ISA_AUTO; one = below(one)) {
+        if (kernels[one]) return kernels[one];
+    }
+    return NULL;
+}
+
+pqs_pack_bits *pqs_pack_bits_for(int isa) {
+    pqs_pack_bits *const kernels[ISA_COUNT] = {[PQS_ISA_PORTABLE] = pqs_pack_bits__portable,
+                                               [PQS_ISA_NEON] = pqs_pack_bits__neon,
+                                               [PQS_ISA_AVX2] = pqs_pack_bits__avx2,
+                                               [PQS_ISA_AVX512BW] = pqs_pack_bits__avx512bw};
     for (int one = isa_of(isa); one != PQS_ISA_AUTO; one = below(one)) {
         if (kernels[one]) return kernels[one];
     }
@@ -137,6 +154,10 @@ const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found) {
                                    [PQS_ISA_AVX2] = &pqs_gemm_gather_clamp__avx2},
         [PQS_GEMM_PERMUTE] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_permute__avx512vbmi},
         [PQS_GEMM_PERMUTE_CLAMP] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_permute_clamp__avx512vbmi},
+        [PQS_GEMM_BITS] = {[PQS_ISA_PORTABLE] = &pqs_gemm_bits__portable,
+                           [PQS_ISA_NEON] = &pqs_gemm_bits__neon,
+                           [PQS_ISA_AVX2] = &pqs_gemm_bits__avx2,
+                           [PQS_ISA_AVX512VPOPCNTDQ] = &pqs_gemm_bits__avx512vpopcntdq},
     };
     const int count = (int)(sizeof kernels / sizeof *kernels);
     if (kind < 0 || kind >= count) return NULL;

@@ -15,6 +15,7 @@ from pyqsim import _native, bounds
 from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Datapath, Merge, Multiply
 from pyqsim.errors import DatapathError
+from pyqsim.execution.bits import bits_of
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
 from pyqsim.execution.gemm import ELEMENTS, ChainGemm, ChainKernel, ChainSums
@@ -97,15 +98,16 @@ class Call:
     def _choose_gemm(self, chain: Chain, gemms: ChainSums) -> ChainKernel | str:
         if self._kernel not in ("auto", "gemm"):
             return f"kernel={self._kernel!r} is asked for"
-        dtype = self._a.codes.dtype
+        dtype, a = self._a.codes.dtype, self._a.interval(chain.a_plane, chain.ks)
         return gemms.choose(
             chain,
-            self._a.interval(chain.a_plane, chain.ks),
+            a,
             dtype if self._a.is_plain and dtype in ELEMENTS else None,
             self._a.zero_point(chain.group, slice(None)),
             self._bias,
             self._a.shifts,
             self._a.integers_by_byte(chain.a_plane),
+            partial(bits_of, self._a, chain.a_plane, chain.ks, a),
         )
 
     def fused_parts(self) -> tuple[ChainGemm, tuple[_native.OutputOp, ...]] | None:

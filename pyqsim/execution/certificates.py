@@ -39,6 +39,15 @@ class Columns:
         return Interval(int(self.integers.min()), int(self.integers.max())) if size else ZERO
 
     @cached_property
+    def two_values(self) -> tuple[int, int] | None:
+        """The integers that occur, ascending, where they are no more than two."""
+        low, high = self.interval.low, self.interval.high
+        for some in (self.integers[:1], self.integers):
+            if not ((some == low) | (some == high)).all():
+                return None
+        return low, high
+
+    @cached_property
     def distinct(self) -> tuple[Ints, Ints]:
         """The integers that occur, ascending, and the place of each among them, (N, K)."""
         values, places = np.unique(self.integers, return_inverse=True)

@@ -48,6 +48,11 @@ class CheckedGemm:
         return True
 
     @property
+    def takes_codes(self) -> bool:
+        """As `Gemm.takes_codes`."""
+        return False
+
+    @property
     def name(self) -> str:
         """Both forms and their instruction sets."""
         return f"{self.exact.name} while sums are proven to stay inside, else {self.ordered.name}"

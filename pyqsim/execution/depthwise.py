@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim._native import Depthwise, GemmForm, NoKernelError, Windows
+from pyqsim._native import BitCodes, Depthwise, GemmForm, NoKernelError, Windows
 from pyqsim.bounds import Interval
 from pyqsim.datapath import Datapath, Multiply
 from pyqsim.execution.call import Call
@@ -149,8 +149,9 @@ class _Choice:
         bias: Ints | None,
         a_shifts: bool = False,
         a_patterns: Ints | None = None,
+        a_bits: Callable[[], BitCodes | None] | None = None,
     ) -> ChainKernel | str:
-        del a_shifts, a_patterns  # exact products alone
+        del a_shifts, a_patterns, a_bits  # exact products alone
         found = self.runner.choose(chain, a, dtype, a_zero_point, bias)
         if isinstance(found, str):
             return found

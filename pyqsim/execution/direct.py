@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim._native import Gemm
+from pyqsim.execution.bits import BitsOrGemm
 from pyqsim.execution.checked import CheckedGemm
 
 __all__ = ["DirectGemm", "even_rows"]
@@ -27,14 +28,14 @@ class DirectGemm:
 
     Attributes
     ----------
-    gemm : Gemm or CheckedGemm
+    gemm : Gemm, CheckedGemm or BitsOrGemm
     explanation : tuple of str
         Lines of `Runner.explain`.
     dtype : dtype
         Of the result: int32, or int64 that int32 holds.
     """
 
-    gemm: Gemm | CheckedGemm
+    gemm: Gemm | CheckedGemm | BitsOrGemm
     explanation: tuple[str, ...]
     dtype: np.dtype[Any]
 

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim import bounds
-from pyqsim._native import Gemm, GemmForm, NoKernelError
+from pyqsim._native import BitCodes, Gemm, GemmForm, NoKernelError
 from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Accumulate, Datapath, Multiply, Product, Shift
+from pyqsim.execution.bits import BitsOrGemm, bits_form
 from pyqsim.execution.call_data import interval_of
 from pyqsim.execution.certificates import Columns, linear_sum
 from pyqsim.execution.checked import CheckedGemm
@@ -68,6 +69,7 @@ class ChainSums(Protocol):
         bias: Ints | None,
         a_shifts: bool = False,
         a_patterns: Ints | None = None,
+        a_bits: Callable[[], BitCodes | None] | None = None,
     ) -> ChainKernel | str:
         """The kernel, or why there is none; `GemmChooser.choose` has the arguments."""
 
@@ -76,7 +78,7 @@ class ChainSums(Protocol):
 class ChainGemm(ChainKernel):
     """A chain as a packed product, and what its sums start from."""
 
-    gemm: Gemm | CheckedGemm
+    gemm: Gemm | CheckedGemm | BitsOrGemm
     start: Any
 
     @property
@@ -89,6 +91,8 @@ class ChainGemm(ChainKernel):
         form = self.gemm.form
         if form.by_pattern:
             elements = a.pattern_bytes(rows, chain.ks)
+        elif self.gemm.takes_codes:
+            elements = a.ready_codes(rows, chain.ks)
         else:
             elements = a.elements(chain.a_plane, rows, chain.ks, form.a_dtype)
         self.gemm.run(elements, out, self.start)
@@ -134,6 +138,7 @@ class GemmChooser:
         bias: Ints | None,
         a_shifts: bool = False,
         a_patterns: Ints | None = None,
+        a_bits: Callable[[], BitCodes | None] | None = None,
     ) -> ChainGemm | str:
         """The product that stands for a chain, or why none does.
 
@@ -150,6 +155,8 @@ class GemmChooser:
             Whether a's integers are sums of few powers of two that a `Shift` may shift by.
         a_patterns : ndarray of int64, optional
             Integers of a's bit patterns, where a byte holds those.
+        a_bits : callable, optional
+            Gives the two that a's codes are, or that its integers as `dtype` may be.
         """
         tabulate = partial(self._tabulated, chain, _bytes_of(dtype, a, a_patterns), a, a_shifts)
         found = self.find(chain, a, dtype, a_zero_point, bias, tabulate)
@@ -160,7 +167,12 @@ class GemmChooser:
         if gemm is None:
             return "this CPU has no kernel for it"
         exact = self._first_checked(chain, [form for form in forms if form.part_steps], columns)
-        both = gemm if exact is None else CheckedGemm(exact, gemm)
+        bits = None if a_bits is None else self._bits(chain, forms[0], columns, a_bits)
+        both: Gemm | CheckedGemm | BitsOrGemm = gemm
+        if exact is not None:
+            both = CheckedGemm(exact, gemm)
+        elif bits is not None:
+            both = bits if bits.takes_codes else BitsOrGemm(bits, gemm)
         return ChainGemm(found.reason, both, both.with_bias(found.bias))
 
     def find(
@@ -221,6 +233,17 @@ class GemmChooser:
         return table_forms(
             self._datapath, self._tables[key], a, bias, _saturating_step(self._datapath)
         )
+
+    def _bits(
+        self, chain: Chain, form: GemmForm, columns: Columns, a: Callable[[], BitCodes | None]
+    ) -> Gemm | None:
+        """The product of bits for a sum of products; None: an operand has more than two."""
+        if form.kind not in ("int8", "int16") or columns.two_values is None:
+            return None
+        codes = a()
+        if codes is None or (form.a_dtype.itemsize > 1 and not codes.proven):
+            return None
+        return self._gemm(chain, bits_form(codes, columns.two_values, form), columns)
 
     def _first(self, chain: Chain, forms: list[GemmForm], columns: Columns) -> Gemm | None:
         gemms = (self._gemm(chain, form, columns) for form in forms)

@@ -152,10 +152,14 @@ class Operand:
     ) -> npt.NDArray[Any]:
         """The exact integers of some rows and ks as a dtype that holds them, ready for C."""
         if self.is_plain and self.codes.dtype == dtype:
-            codes = self.codes[rows, ks]
-            ready = codes.strides[0] >= 0 and codes.strides[1] == dtype.itemsize
-            return codes if ready and codes.flags.aligned else codes.copy()
+            return self.ready_codes(rows, ks)
         return self.integers(plane, rows, ks).astype(dtype)
+
+    def ready_codes(self, rows: slice, ks: slice) -> npt.NDArray[Any]:
+        """The codes of some rows and ks, ready for C."""
+        codes = self.codes[rows, ks]
+        ready = codes.strides[0] >= 0 and codes.strides[1] == codes.itemsize
+        return codes if ready and codes.flags.aligned else codes.copy()
 
     def zero_point(self, group: int, rows: slice) -> Ints | None:
         """(rows,) zero points of a group, or None where all are 0."""

@@ -12,6 +12,7 @@ from pyqsim.bounds import Interval
 from pyqsim.datapath import Datapath, Lookup
 from pyqsim.errors import PyqsimError
 from pyqsim.events import Events
+from pyqsim.execution.bits import bits_of_dtype
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.direct import DirectGemm
@@ -214,7 +215,9 @@ class Runner:
         if not self._passes(dtype, interval):
             return None
         chain = Chain(0, 0, 0, 0, k)
-        found = self._gemms.choose(chain, interval, dtype, None, None)
+        found = self._gemms.choose(
+            chain, interval, dtype, None, None, a_bits=lambda: bits_of_dtype(dtype)
+        )
         if isinstance(found, str):
             return None
         return DirectGemm(

@@ -169,7 +169,7 @@ def plan(b: Matrix, datapath: Datapath, *, kernel: str = "auto", isa: str = "aut
     datapath : Datapath
     kernel : {"auto", "reference", "lanes", "gemm"}
     isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw",
-        "avx512vnni", "avx512vbmi"}
+        "avx512vnni", "avx512vbmi", "avx512vpopcntdq"}
 
     Returns
     -------
@@ -238,7 +238,7 @@ def matmul(
         Where the result goes: of its shape and dtype.
     kernel : {"auto", "reference", "lanes", "gemm"}
     isa : {"auto", "portable", "neon", "dotprod", "avx2", "avxvnni", "avx512bw",
-        "avx512vnni", "avx512vbmi"}
+        "avx512vnni", "avx512vbmi", "avx512vpopcntdq"}
     threads : int, optional
         Default: all cores for large calls. The result and the events do not depend on it.
     n_first : int

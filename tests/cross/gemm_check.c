@@ -62,6 +62,21 @@ static void draw_places(call *c) {
     for (size_t i = 0; i < c->plan.k; i++) c->places[i] = (int32_t)below((int64_t)c->plan.k);
 }
 
+/* Codes are the places of values, and what the mask hides is anything. */
+static void draw_bits(call *c) {
+    const pqs_gemm_plan *const plan = &c->plan;
+    for (size_t i = 0; i < c->m * plan->k; i++) {
+        c->a[i] = plan->a_codes[below(2)] | (below(256) & ~(int64_t)plan->a_mask);
+    }
+    for (size_t i = 0; i < plan->n * plan->k; i++) c->b[i] = plan->b_values[below(2)];
+}
+
+/* What an element of a stands for, its zero point subtracted. */
+static int64_t integer_of(const pqs_gemm_plan *plan, int64_t a) {
+    if (plan->kind != PQS_GEMM_BITS) return a - plan->a_zero_point;
+    return plan->a_values[(a & plan->a_mask) == plan->a_codes[1]];
+}
+
 static void draw(call *c, int kind, int isa) {
     const int ordered = kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_TOP || is_grouped(kind);
     const int element = kind == PQS_GEMM_PAIR ? 0 : (int)below(kind == PQS_GEMM_INT16 ? 3 : 2);
@@ -81,6 +96,12 @@ static void draw(call *c, int kind, int isa) {
         c->plan.is_signed = 1;
         c->plan.a_shift = 32 - c->plan.bits < 7 ? 32 - c->plan.bits : 7;
     }
+    c->plan.a_mask = (int32_t)between(1, 255);
+    for (int i = 0; i < 2; i++) {
+        c->plan.a_codes[i] = (int32_t)below(256) & c->plan.a_mask;
+        c->plan.a_values[i] = (int32_t)between(-300, 300);
+        c->plan.b_values[i] = (int32_t)between(-3, 3);
+    }
     c->plan.maximum = (int32_t)between(1, INT32_C(1) << between(1, 29));
     c->plan.minimum = -c->plan.maximum - (int32_t)below(2);
     if (is_grouped(kind)) draw_groups(c);
@@ -88,6 +109,7 @@ static void draw(call *c, int kind, int isa) {
     const int64_t reach = kind == PQS_GEMM_INT16 ? 32768 : 128;
     for (size_t i = 0; i < c->m * c->plan.k; i++) c->a[i] = between(a_low(element), a_high(element));
     for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = between(-reach, reach - 1);
+    if (kind == PQS_GEMM_BITS) draw_bits(c);
 }
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) {
@@ -96,8 +118,8 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high) {
 
 /* Of k, in a row of a. */
 static int64_t a_at(const call *c, size_t row, size_t k) {
-    return c->a[row * c->plan.k + (c->plan.places ? (size_t)c->places[k] : k)] -
-           c->plan.a_zero_point;
+    const size_t place = c->plan.places ? (size_t)c->places[k] : k;
+    return integer_of(&c->plan, c->a[row * c->plan.k + place]);
 }
 
 static int64_t modulo(const pqs_gemm_plan *plan, int64_t sum) {
@@ -183,10 +205,10 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const int isa = atoi(argv[i]);
         int ran = 0;
-        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_GROUP_TOP; kind++) {
+        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_BITS; kind++) {
             if (kind == PQS_GEMM_TABLE) continue; /* x86 only */
             const pqs_gemm_plan probe = {.kind = kind, .isa = isa, .n = 1, .k = 1, .bits = 32,
-                                         .group = 2, .group_bits = 32};
+                                         .group = 2, .group_bits = 32, .a_mask = 1};
             const int found = pqs_gemm_isa(&probe);
             if (found == PQS_ISA_AUTO) continue;
             for (int j = 0; j < CALLS; j++, ran++) {

@@ -114,7 +114,7 @@ static void compare_lanes(const pqs_output_step *steps, size_t count, size_t m, 
                           const int64_t *given, const int64_t *expected) {
     if (!fits_63_bits(steps, count, m, n, given)) return;
     int64_t *const values = exactly(m * n, sizeof *values);
-    for (int isa = PQS_ISA_AUTO; isa <= PQS_ISA_AVX512VBMI; isa++) {
+    for (int isa = PQS_ISA_AUTO; isa <= PQS_ISA_AVX512VPOPCNTDQ; isa++) {
         memcpy(values, given, m * n * sizeof *values);
         if (!pqs_isa_available(isa)) continue;
         const int status = pqs_output_lanes(isa, steps, count, m, n, values);

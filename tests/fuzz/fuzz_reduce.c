@@ -247,7 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (reference.status == PQS_OK || reference.status == PQS_TRAPPED) {
         reference_runs++;
         if (trace_all(&c, &reference)) {
-            for (int isa = PQS_ISA_AUTO; isa <= PQS_ISA_AVX512VBMI; isa++) {
+            for (int isa = PQS_ISA_AUTO; isa <= PQS_ISA_AVX512VPOPCNTDQ; isa++) {
                 if (pqs_isa_available(isa)) compare_lanes(&c, &reference, isa);
             }
         }
