@@ -4,7 +4,7 @@ The C library computes, `pyqsim.bounds` proves that its words hold everything.
 """
 
 from pyqsim.execution.call_data import CallData
-from pyqsim.execution.depthwise import DepthwiseImages, DepthwiseRunner
+from pyqsim.execution.depthwise import ChannelPatches, DepthwiseRunner
 from pyqsim.execution.kernels import ISAS, KERNELS
 from pyqsim.execution.operand import Operand, Patches
 from pyqsim.execution.output import output_of_array
@@ -14,7 +14,7 @@ __all__ = [
     "ISAS",
     "KERNELS",
     "CallData",
-    "DepthwiseImages",
+    "ChannelPatches",
     "DepthwiseRunner",
     "Operand",
     "Patches",

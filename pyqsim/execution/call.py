@@ -18,7 +18,7 @@ from pyqsim.errors import DatapathError
 from pyqsim.execution.bits import bits_of
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
-from pyqsim.execution.gemm import ELEMENTS, ChainGemm, ChainKernel, ChainSums
+from pyqsim.execution.gemm import ELEMENTS, ChainKernel, ChainSums
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
@@ -110,11 +110,11 @@ class Call:
             partial(bits_of, self._a, chain.a_plane, chain.ks, a),
         )
 
-    def fused_parts(self) -> tuple[ChainGemm, tuple[_native.OutputOp, ...]] | None:
-        """The one product in int32 lanes and the output steps of any row; None: it is not so."""
+    def fused_parts(self) -> tuple[ChainKernel, tuple[_native.OutputOp, ...]] | None:
+        """The one kernel in int32 lanes and the output steps of any row; None: it is not so."""
         gemm = self.gemms[self.chains[0]]
         ops = self._pipeline.for_every_row()
-        if len(self.chains) > 1 or not isinstance(gemm, ChainGemm) or ops is None:
+        if len(self.chains) > 1 or not isinstance(gemm, ChainKernel) or ops is None:
             return None
         return gemm, ops
 

@@ -12,42 +12,54 @@ import numpy.typing as npt
 from pyqsim._native import BitCodes, Depthwise, GemmForm, NoKernelError, Windows
 from pyqsim.bounds import Interval
 from pyqsim.datapath import Datapath, Multiply
+from pyqsim.errors import PyqsimError
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
+from pyqsim.execution.fused import FusedCall, data_key, operand_key
 from pyqsim.execution.gemm import ChainKernel, GemmChooser
-from pyqsim.execution.operand import Operand, Patches
+from pyqsim.execution.operand import AnyRows, Operand, Patches
 from pyqsim.execution.telemetry import Chain, raise_trap
 
-__all__ = ["DepthwiseImages", "DepthwiseRunner"]
+__all__ = ["ChannelPatches", "DepthwiseRunner"]
 
 Ints = npt.NDArray[np.int64]
 _ALL = slice(None)
 
+#: Kinds of calls whose proofs are kept at hand.
+_KEPT = 64
 
-@dataclass(frozen=True, eq=False)
-class DepthwiseImages:
-    """Images (B, H, W, C), padded already, whose channel c meets b's rows c * multiplier and on.
 
-    Attributes
+class ChannelPatches(Patches):
+    """The windows of every channel by itself: rows of taps, other ones for each column of b.
+
+    Parameters
     ----------
-    codes : ndarray, (B, H, W, C)
+    images : ndarray, (B, H, W, C)
+        Padded already; channel c meets b's rows c * multiplier and on.
     windows : callable
         The `Windows` of some channels of such images.
     multiplier : int
         Output channels of one channel.
     """
 
-    codes: npt.NDArray[Any]
-    windows: Callable[[npt.NDArray[Any], slice], Windows]
-    multiplier: int
+    def __init__(
+        self,
+        images: npt.NDArray[Any],
+        windows: Callable[[npt.NDArray[Any], slice], Windows],
+        multiplier: int,
+    ) -> None:
+        super().__init__(images, windows(images, slice(0, 1)))
+        self._of, self._multiplier = windows, multiplier
+        self.windows = self._windows  # of all output channels, once they are prepared
 
-    def elements(self, a: Operand, dtype: np.dtype[Any]) -> Windows:
-        """The windows of all output channels, of images of a dtype that C takes."""
-        flat = replace(a, codes=self.codes.reshape(-1, self.codes.shape[3]))
-        ready = flat.elements(0, _ALL, _ALL, dtype).reshape(self.codes.shape)
-        if self.multiplier > 1:
-            ready = np.repeat(ready, self.multiplier, axis=3)
-        return self.windows(np.ascontiguousarray(ready), _ALL)
+    def prepare(self, a: Operand, dtype: np.dtype[Any]) -> None:
+        """Lay out the integers of all output channels as a dtype that C takes."""
+        images = self._images
+        flat = replace(a, codes=images.reshape(-1, images.shape[3]))
+        ready = flat.elements(0, _ALL, _ALL, dtype).reshape(images.shape)
+        if self._multiplier > 1:
+            ready = np.repeat(ready, self._multiplier, axis=3)
+        self.windows = self._of(np.ascontiguousarray(ready), _ALL)
 
 
 class DepthwiseRunner:
@@ -66,24 +78,53 @@ class DepthwiseRunner:
         self.datapath, self.b, self.kernel, self.isa = datapath, b, kernel, isa
         self._chooser = GemmChooser(datapath, b, self.packed, isa)
         self._kernels: dict[GemmForm, Depthwise | None] = {}
+        self._fused: dict[object, FusedCall | None] = {}
 
     def run(
-        self, pixels: Operand, images: DepthwiseImages, data: CallData, threads: int | None
+        self, a: Operand, patches: ChannelPatches, data: CallData, threads: int | None
     ) -> tuple[npt.NDArray[Any], str] | None:
         """The integer results (M, N) and how they were made; None: not by this kernel.
 
-        `pixels` says what the images' codes stand for.
+        `a` says what the codes stand for.
         """
         folds = self.datapath.product == Multiply("fold")
-        if pixels.planes > 1 or self.b.planes > 1 or (folds and self.b.has_zero_points):
+        if a.planes > 1 or self.b.planes > 1 or (folds and self.b.has_zero_points):
             return None
-        taps = Patches(images.codes, images.windows(images.codes, slice(0, 1)))
-        call = _DepthwiseCall(self, replace(pixels, codes=taps), images, data)
+        a = replace(a, codes=patches)
+        fused = self._find_fused(a, data)
+        if fused is not None and isinstance(fused.kernel, _ChainDepthwise):
+            patches.prepare(a, fused.kernel.depthwise.form.a_dtype)
+            return fused.run(a, threads), fused.explanation[0]
+        call = _DepthwiseCall(self, a, data)
         kernel = call.gemms[call.chains[0]]
-        if isinstance(kernel, str):
+        if not isinstance(kernel, _ChainDepthwise):
             return None
+        patches.prepare(a, kernel.depthwise.form.a_dtype)
         raise_trap(self.datapath, call.chains, call.run_blocks(threads))
         return call.result[0], kernel.explanation
+
+    def _find_fused(self, a: Operand, data: CallData) -> FusedCall | None:
+        """What stands for this call and all that differ from it in codes alone."""
+        operand, given = operand_key(a, None), data_key(data)
+        if operand is None or given is None:
+            return None
+        key = (operand, given)
+        if key not in self._fused:
+            if len(self._fused) == _KEPT:
+                self._fused.clear()
+            self._fused[key] = self._fuse(a, data)
+        return self._fused[key]
+
+    def _fuse(self, a: Operand, data: CallData) -> FusedCall | None:
+        dtype = a.codes.dtype
+        limits = np.iinfo(dtype)
+        whole = Interval(int(limits.min), int(limits.max))
+        rows = AnyRows(self.b.codes.shape[1], dtype, whole)
+        try:
+            call = _DepthwiseCall(self, replace(a, codes=rows), data)
+        except PyqsimError:  # the call itself will say what is wrong with these codes
+            return None
+        return FusedCall.of(call, self.isa, f"any {dtype} codes")
 
     def packed(self, chain: Chain) -> Ints:
         """The integers of b for a chain."""
@@ -96,8 +137,12 @@ class DepthwiseRunner:
         dtype: np.dtype[Any] | None,
         a_zero_point: Ints | None,
         bias: Ints | None,
-    ) -> tuple[Depthwise, npt.NDArray[np.int32], str] | str:
-        """The kernel, what its sums start from, and why it may; arguments as of `GemmChooser`."""
+        a_shifts: bool = False,
+        a_patterns: Ints | None = None,
+        a_bits: Callable[[], BitCodes | None] | None = None,
+    ) -> ChainKernel | str:
+        """The kernel, or why there is none; `GemmChooser.choose` has the arguments."""
+        del a_shifts, a_patterns, a_bits  # exact products alone
         found = self._chooser.find(chain, a, dtype, a_zero_point, bias)
         if isinstance(found, str):
             return found
@@ -109,63 +154,43 @@ class DepthwiseRunner:
                     self._kernels[form] = None
             kernel = self._kernels[form]
             if kernel is not None:
-                return kernel, kernel.with_bias(found.bias), found.reason
+                return _ChainDepthwise(found.reason, kernel, kernel.with_bias(found.bias))
         return "it is no sum and no clamped accumulator"
 
 
 @dataclass(frozen=True, eq=False)
 class _ChainDepthwise(ChainKernel):
-    """A chain whose a differs from column to column: windows of that column's channel."""
+    """A chain whose a differs from column to column, and what its sums start from."""
 
-    kernel: Depthwise
-    windows: Windows
+    depthwise: Depthwise
     start: npt.NDArray[np.int32]
 
     @property
     def explanation(self) -> str:
         """The kernel, its instruction set and the proof."""
-        return f"depthwise, {self.kernel.name}: {self.reason}"
+        return f"depthwise, {self.depthwise.name}: {self.reason}"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, K)."""
+        return self.depthwise.shape
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether sums saturate on the way."""
+        return self.depthwise.form.kind == "clamp"
 
     def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
-        """Windows rows.start..rows.stop-1."""
-        del a, chain  # the windows are of its images
-        self.kernel.run(self.windows, rows, out, self.start)
-
-
-@dataclass(frozen=True, eq=False)
-class _Choice:
-    """`ChainSums` of one call's images."""
-
-    runner: DepthwiseRunner
-    a: Operand
-    images: DepthwiseImages
-
-    def choose(
-        self,
-        chain: Chain,
-        a: Interval,
-        dtype: np.dtype[Any] | None,
-        a_zero_point: Ints | None,
-        bias: Ints | None,
-        a_shifts: bool = False,
-        a_patterns: Ints | None = None,
-        a_bits: Callable[[], BitCodes | None] | None = None,
-    ) -> ChainKernel | str:
-        del a_shifts, a_patterns, a_bits  # exact products alone
-        found = self.runner.choose(chain, a, dtype, a_zero_point, bias)
-        if isinstance(found, str):
-            return found
-        kernel, start, reason = found
-        windows = self.images.elements(self.a, kernel.form.a_dtype)
-        return _ChainDepthwise(reason, kernel, windows, start)
+        """The chain's values of some windows, into out."""
+        del chain  # there is one
+        assert isinstance(a.codes, ChannelPatches)
+        self.depthwise.run(a.codes.windows, rows, out, self.start)
 
 
 class _DepthwiseCall(Call):
     """One call: a's rows are windows of one channel, another one in each column."""
 
-    def __init__(
-        self, runner: DepthwiseRunner, a: Operand, images: DepthwiseImages, data: CallData
-    ) -> None:
+    def __init__(self, runner: DepthwiseRunner, a: Operand, data: CallData) -> None:
         super().__init__(
             runner.datapath,
             a,
@@ -176,13 +201,11 @@ class _DepthwiseCall(Call):
             isa=runner.isa,
             counts=False,
             n_first=0,
-            gemms=_Choice(runner, a, images),
+            gemms=runner,
         )
 
     def _correction(self, chain: Chain, rows: slice) -> Ints:
         """-za * sum(b): b's zero points are 0."""
-        za = self._a.zero_point(chain.group, rows)
-        sums = self._packed(chain).sum(axis=1)
-        return np.broadcast_to(
-            0 if za is None else -za[0] * sums, (rows.stop - rows.start, len(sums))
-        )
+        za, sums = self._a.zero_point(chain.group, rows), self._packed(chain).sum(axis=1)
+        correction = 0 if za is None else -za[0] * sums
+        return np.broadcast_to(correction, (rows.stop - rows.start, len(sums)))

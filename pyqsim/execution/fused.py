@@ -1,4 +1,4 @@
-"""Calls proven once for all operands of a kind: a product in int32, then the output steps."""
+"""Calls proven once for all operands of a kind: a kernel in int32, then the output steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyqsim.bounds import Interval
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
 from pyqsim.execution.direct import even_rows
-from pyqsim.execution.gemm import ChainGemm
+from pyqsim.execution.gemm import ChainKernel
 from pyqsim.execution.operand import Operand, Patches
 from pyqsim.execution.telemetry import Chain
 from pyqsim.parameters import Parameters
@@ -30,11 +30,12 @@ _FEW = 1 << 16  # numbers that are compared to find a call again
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FusedCall:
-    """One chain that is a product in int32 lanes, and output steps that do not ask for the row.
+    """One chain that a kernel in int32 lanes runs, and output steps that do not ask for the row.
 
     Attributes
     ----------
-    gemm : ChainGemm
+    kernel : ChainKernel
+    chain : Chain
     output : OutputProgram or None
         None: the sums are the result.
     dtype : dtype
@@ -43,7 +44,8 @@ class FusedCall:
         Lines of `Runner.explain`.
     """
 
-    gemm: ChainGemm
+    kernel: ChainKernel
+    chain: Chain
     output: OutputProgram | None
     dtype: np.dtype[Any]
     explanation: tuple[str, ...]
@@ -54,16 +56,17 @@ class FusedCall:
         parts = call.fused_parts()
         if parts is None:
             return None
-        gemm, ops = parts
+        kernel, ops = parts
         try:
             output = OutputProgram(ops, isa) if ops else None
         except NoKernelError:
             return None
-        return cls(gemm, output, call.result.dtype, (f"{what}: {gemm.explanation}",))
+        why = (f"{what}: {kernel.explanation}",)
+        return cls(kernel, call.chains[0], output, call.result.dtype, why)
 
     def run(self, a: Operand, threads: int | None) -> npt.NDArray[np.signedinteger[Any]]:
         """The result, (M, N)."""
-        n, k = self.gemm.gemm.shape
+        n, k = self.kernel.shape
         m = len(a.codes)
         result = np.empty((m, n), dtype=self.dtype)
         workers = 1 if m * n * k < _THREADED else threads or os.cpu_count() or 1
@@ -75,16 +78,22 @@ class FusedCall:
             list(pool.map(lambda rows: self._run_rows(a, rows, result), shares))
         return result
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether the sums are the result as they are."""
+        return self.output is None and self.dtype == np.int32
+
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
-        n, k = self.gemm.gemm.shape
+        n, k = self.kernel.shape
         height = rows.stop - rows.start
-        if self.output is not None:
+        if not self._is_alone:
             height = min(height, _BLOCK_OUTPUTS // max(n, 1))
         if isinstance(a.codes, Patches):
             height = min(height, _BLOCK_CODES // k)
         height = max(height, 1)
-        sums = np.empty((height, n), dtype=np.int32)
-        work = np.empty((height, n), dtype=np.int64)
+        buffered = 0 if self._is_alone else height
+        sums = np.empty((buffered, n), dtype=np.int32)
+        work = np.empty((buffered, n), dtype=np.int64)
         for first in range(rows.start, rows.stop, height):
             block = slice(first, min(first + height, rows.stop))
             count = block.stop - block.start
@@ -98,12 +107,10 @@ class FusedCall:
         work: npt.NDArray[np.int64],
         result: npt.NDArray[Any],
     ) -> None:
-        _, k = self.gemm.gemm.shape
-        chain = Chain(0, 0, 0, 0, k)
-        if self.output is None and result.dtype == np.int32:
-            self.gemm.run(a, chain, rows, result)
+        if self._is_alone:
+            self.kernel.run(a, self.chain, rows, result)
             return
-        self.gemm.run(a, chain, rows, sums)
+        self.kernel.run(a, self.chain, rows, sums)
         if self.output is None:
             result[...] = sums
             return

@@ -52,6 +52,16 @@ class ChainKernel(ABC):
     def explanation(self) -> str:
         """The kernel, its instruction set and the proof."""
 
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """(N, K)."""
+
+    @property
+    @abstractmethod
+    def is_ordered(self) -> bool:
+        """Whether sums saturate on the way: bounds of a may make it a faster one."""
+
     @abstractmethod
     def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
         """The chain's values of some rows of a, into out."""
@@ -85,6 +95,16 @@ class ChainGemm(ChainKernel):
     def explanation(self) -> str:
         """The kernel, its instruction set and the proof."""
         return f"gemm, {self.gemm.name}: {self.reason}"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, K)."""
+        return self.gemm.shape
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether sums saturate on the way."""
+        return self.gemm.is_ordered
 
     def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
         """The chain's values of some rows of a, into out."""

@@ -13,7 +13,7 @@ from pyqsim._native import Windows
 from pyqsim.checks import check_int, integer_array
 from pyqsim.datapath import Datapath, Thresholds, is_nest, nest_order
 from pyqsim.errors import CodeError, DatapathError, OperandError, PyqsimError, ShapeError
-from pyqsim.execution import CallData, DepthwiseImages, DepthwiseRunner, Operand
+from pyqsim.execution import CallData, ChannelPatches, DepthwiseRunner, Operand
 from pyqsim.ops.encoding import Encoding
 from pyqsim.ops.groups import GroupPlans, WindowsOf
 from pyqsim.ops.linear import finish
@@ -168,7 +168,7 @@ class Conv2dPlan:
         images = np.ascontiguousarray(padded(codes, window, fill))
         _check_one_scale(x)
         out = window.count(image)
-        pixels = first_operand(_like(x, images.reshape(prod(images.shape[:3]), images.shape[3])))
+        pixels = _pixels(x, images.reshape(prod(images.shape[:3]), images.shape[3]))
 
         def windows(of: npt.NDArray[Any], channels: slice) -> Windows:
             return Windows(of, window.size, window.stride, window.dilation, out, channels)
@@ -194,8 +194,8 @@ class Conv2dPlan:
             threads = data.get("threads")
             if threads is not None:
                 check_int("matmul", "threads", threads, 1, None)
-            of = DepthwiseImages(images, windows, self._sizes[3] // images.shape[3])
-            ran = self._depthwise.run(pixels, of, CallData(**numbers), threads)
+            patches = ChannelPatches(images, windows, self._sizes[3] // images.shape[3])
+            ran = self._depthwise.run(pixels, patches, CallData(**numbers), threads)
         except PyqsimError:
             return None
         if ran is None:
@@ -254,5 +254,10 @@ def fill_code(x: Matrix) -> int:
     return x.format.zero_code
 
 
-def _like(x: Matrix, codes: npt.NDArray[Any]) -> Matrix:
-    return QTensor(codes, x.format, x.scale, x.zero_point) if isinstance(x, QTensor) else codes
+def _pixels(x: Matrix, codes: npt.NDArray[Any]) -> Operand:
+    """Codes of x and of its padding, which need no second check, as x says what they stand for."""
+    pixels = first_operand(codes)
+    if not isinstance(x, QTensor):
+        return pixels
+    like = first_operand(QTensor(codes[:0], x.format, x.scale, x.zero_point))
+    return replace(like, codes=pixels.codes)

@@ -468,7 +468,7 @@ def test_memory_of_depthwise_stays_below_twice_the_tensors(stride: int) -> None:
     options: dict[str, Any] = {"padding": "same", "stride": stride, "groups": 64}
     planned = qs.ops.plan_conv2d(np.ones((3, 3, 1, 64), np.int8), WRAPS, **options)
     planned(x)
-    assert planned.explain().startswith("depthwise, ")
+    assert "depthwise, " in planned.explain()
     tracemalloc.start()
     y = planned(x, threads=1)
     peak = tracemalloc.get_traced_memory()[1]

@@ -73,7 +73,7 @@ def both(x: Any, w: Any, datapath: qs.Datapath, isa: str, **options: Any) -> tup
         return said, "raised"
     assert got.dtype == expected.dtype
     np.testing.assert_array_equal(got, expected)
-    return got, planned.explain().split()[0]
+    return got, "depthwise" if "depthwise, " in planned.explain() else "groups"
 
 
 @st.composite
@@ -127,9 +127,9 @@ def test_any_geometry_on_any_register(isa: str, level: int) -> None:
         ran[how] += 1
 
     call()
-    assert ran["depthwise,"] > EXAMPLES[level] // 3, ran
+    assert ran["depthwise"] > EXAMPLES[level] // 3, ran
     assert ran["raised"] > 0, ran
-    assert sum(ran.values()) - ran["depthwise,"] - ran["raised"] > 0, ran
+    assert ran["groups"] > 0, ran
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_every_count_of_channels(isa: str, step: qs.Accumulate) -> None:
         w[1] = -w[1]  # up to the rail, down and up again: the order shows
         geometry = {"stride": 1, "padding": (1, 0), "dilation": 1, "groups": c}
         got, how = both(x, w, qs.Datapath(reduce=(step,)), isa, **geometry)
-        assert how == "depthwise,"
+        assert how == "depthwise"
         if step.bits == 12:
             assert ((got == 2047) | (got == -2048)).all()
 
@@ -155,7 +155,7 @@ def test_products_at_the_ends_of_int16(isa: str) -> None:
         x, w = np.full((1, 3, 5, 33), x_code, np.int16), np.full((2, 2, 1, 33), w_code, np.int16)
         geometry = {"stride": 1, "padding": 0, "dilation": 1, "groups": 33}
         _, how = both(x, w, qs.Datapath(reduce=(qs.Accumulate(32),)), isa, **geometry)
-        assert how == "depthwise,"
+        assert how == "depthwise"
 
 
 def test_the_lanes_that_a_cpu_has_are_used() -> None:
@@ -201,7 +201,7 @@ def test_whole_layers(name: str) -> None:
             requantize=machine.scheme.encode(scales if len(scales) > 1 else float(scales[0])),
             out_zero_point=-3 if signed else 3,
         )
-        assert how == "depthwise,"
+        assert how == "depthwise"
 
 
 def test_folded_zero_points_of_both_sides() -> None:
@@ -212,8 +212,8 @@ def test_folded_zero_points_of_both_sides() -> None:
     w = codes(rng, np.int8, (3, 3, 1, 9))
     plain = qs.QTensor(w, qs.Affine(8), 1.0)
     shifted = qs.QTensor(w, qs.Affine(8), np.ones(9), np.arange(-4, 5), axis=3)
-    assert both(x, plain, datapath, "auto", groups=9, **GEOMETRY)[1] == "depthwise,"
-    assert both(x, shifted, datapath, "auto", groups=9, **GEOMETRY)[1] != "depthwise,"
+    assert both(x, plain, datapath, "auto", groups=9, **GEOMETRY)[1] == "depthwise"
+    assert both(x, shifted, datapath, "auto", groups=9, **GEOMETRY)[1] != "depthwise"
 
 
 def test_thresholds_and_random_numbers_of_channels() -> None:
@@ -226,7 +226,7 @@ def test_thresholds_and_random_numbers_of_channels() -> None:
         (qs.Narrow(shift=5, rounding=qs.STOCHASTIC(99), bits=12),),
     ):
         datapath = qs.Datapath(reduce=(qs.Accumulate(17, "saturate"),), output=output)
-        assert both(x, w, datapath, "auto", groups=19, **GEOMETRY)[1] == "depthwise,"
+        assert both(x, w, datapath, "auto", groups=19, **GEOMETRY)[1] == "depthwise"
 
 
 def test_a_trap_names_the_same_place() -> None:
@@ -251,7 +251,7 @@ def test_threads_events_and_weights_of_its_own() -> None:
     planned = qs.ops.plan_conv2d(given_weights, datapath, groups=48, **GEOMETRY)
     given_weights[:] = 0
     expected = planned(x, threads=1)
-    assert planned.explain().startswith("depthwise, clamp on")
+    assert planned.explain().startswith("any int8 codes: depthwise, clamp on")
     for threads in (None, 2, 5, 1000):
         np.testing.assert_array_equal(planned(x, threads=threads), expected)
     slow, events = qs.ops.conv2d(x, w, datapath, groups=48, kernel="reference", events=True,
@@ -260,9 +260,36 @@ def test_threads_events_and_weights_of_its_own() -> None:
     got, seen = planned(x, events=True)
     np.testing.assert_array_equal(got, slow)
     assert seen == events
-    assert not planned.explain().startswith("depthwise, ")
+    assert "depthwise, " not in planned.explain()
     with pytest.raises(qs.errors.DatapathError, match="threads=0"):
         planned(x, threads=0)
+
+
+def test_what_was_proven_once_does_not_outlive_it() -> None:
+    """One plan: codes of other types, zero points and data that change in place, sizes."""
+    rng = np.random.default_rng(10)
+    w = codes(rng, np.int8, (3, 3, 1, 21))
+    step = qs.Accumulate(18, "saturate", start="bias")
+    datapath = qs.Datapath(reduce=(step,), output=(qs.Narrow(shift=4, bits=12),))
+    bias = rng.integers(-100, 100, 21)
+    planned = qs.ops.plan_conv2d(w, datapath, groups=21, **GEOMETRY)
+    slow = qs.ops.plan_conv2d(w, datapath, groups=21, kernel="reference", **GEOMETRY)
+    ways = []
+    for call in range(40):
+        dtype = (np.int8, np.uint8, np.int16, np.int64)[int(rng.integers(4))]
+        x: Any = codes(
+            rng, dtype if dtype != np.int64 else np.int16, (call % 3, 5 + call % 4, 6, 21)
+        )
+        x = x.astype(dtype)
+        if dtype in (np.int8, np.uint8) and rng.random() < 0.7:
+            x = qs.QTensor(x, qs.Affine(8, signed=dtype == np.int8), 1.0, call % 100)
+        bias[int(rng.integers(21))] = 2**17 - (call % 5 > 0)  # one more than fits, or the rail
+        told, said = outcome(slow, x, {"bias": bias}), outcome(planned, x, {"bias": bias})
+        assert said[0] == told[0]
+        np.testing.assert_array_equal(said[1], told[1])
+        ways.append("raised" if told[0] else planned.explain().split(":")[0])
+        bias[:] = np.roll(np.minimum(bias, 1000), 1)
+    assert {"any int8 codes", "any uint8 codes", "raised"} <= set(ways), ways
 
 
 def test_formats_that_are_tables() -> None:
@@ -272,7 +299,7 @@ def test_formats_that_are_tables() -> None:
     x = qs.QTensor(rng.integers(0, 16, (1, 6, 6, 20)), fmt)
     w = rng.integers(-128, 128, (3, 3, 1, 20)).astype(np.int8)
     for datapath in (qs.Datapath(), qs.Datapath(product=qs.Shift())):
-        assert both(x, w, datapath, "auto", groups=20, **GEOMETRY)[1] == "depthwise,"
+        assert both(x, w, datapath, "auto", groups=20, **GEOMETRY)[1] == "depthwise"
 
 
 def test_the_door_refuses() -> None:
