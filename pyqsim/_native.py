@@ -708,6 +708,7 @@ class Depthwise:
         if self.isa == "auto":
             raise NoKernelError
         self._weights = np.ascontiguousarray(b.T, dtype=np.int32)
+        self._weights_at = _pointer(self._weights, "int32_t *")
         # sums are of raw elements: -za * sum(b) makes them those of elements less za
         folded = form.a_zero_point if form.kind == "int16" else 0
         self._start = (-folded * b.sum(axis=1, dtype=np.int64)).astype(np.uint32)
@@ -731,7 +732,7 @@ class Depthwise:
     ) -> None:
         """Run windows of all C channels, of images of the form's dtype, into out, (rows, C)."""
         status = lib.pqs_depthwise_run(
-            self._plan, windows.struct, _pointer(self._weights, "int32_t *"),
+            self._plan, windows.struct, self._weights_at,
             _pointer(start, "int32_t *"), rows.start, rows.stop - rows.start,
             _pointer(out, "int32_t *"), out.strides[0] // 4,
         )  # fmt: skip
