@@ -1,9 +1,9 @@
 """pyqsim: bit-exact integer inference, with every rounding and overflow accounted for."""
 
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from pyqsim import errors, ops, requantize, targets
+from pyqsim import errors, ops, requantize
 from pyqsim._version import __version__
 from pyqsim.calibration import quantize
 from pyqsim.datapath import (
@@ -26,7 +26,6 @@ from pyqsim.datapath import (
     Stage,
     Thresholds,
 )
-from pyqsim.diagnostics import Difference, Explanation, Headroom, diff, explain, headroom
 from pyqsim.events import Events, StepEvents
 from pyqsim.formats import (
     Affine,
@@ -70,6 +69,12 @@ from pyqsim.modes import (
 )
 from pyqsim.ops import Encoding, Plan, matmul, narrow, plan
 from pyqsim.tensor import QTensor
+
+if TYPE_CHECKING:
+    from pyqsim import targets
+    from pyqsim.diagnostics.difference import Difference, diff
+    from pyqsim.diagnostics.explain import Explanation, explain
+    from pyqsim.diagnostics.headroom import Headroom, headroom
 
 __all__ = [
     "AWAY_FROM_ZERO",
@@ -148,11 +153,20 @@ __all__ = [
     "targets",
 ]
 
-_ON_REQUEST = ("testing",)
+#: Imported when they, or a name of theirs, are asked for: half of what an import would take.
+_ROOMS = ("data", "diagnostics", "model", "targets", "testing")
+_OF_DIAGNOSTICS = ("Difference", "Explanation", "Headroom", "diff", "explain", "headroom")
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import `pyqsim.testing` when it is asked for: nothing in the package itself depends on it."""
-    if name in _ON_REQUEST:
+def __getattr__(name: str) -> Any:
+    """Import a room on request; nothing in `import pyqsim` itself depends on these."""
+    if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
+    if name in _OF_DIAGNOSTICS:
+        return getattr(import_module(f"{__name__}.diagnostics"), name)
     raise AttributeError(f"module 'pyqsim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Every public name, whether imported already or not."""
+    return sorted({*globals(), *__all__, *_ROOMS})
