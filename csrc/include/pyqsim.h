@@ -277,7 +277,7 @@ enum pqs_gemm_kind {
     PQS_GEMM_GATHER = 9,        /* sums mod 2^32 */
     PQS_GEMM_GATHER_CLAMP = 10, /* as CLAMP; int32 holds rail + term */
     PQS_GEMM_PERMUTE = 11,      /* sums mod 2^32 */
-    PQS_GEMM_PERMUTE_CLAMP = 12, /* as CLAMP; int16 holds terms and rails */
+    PQS_GEMM_PERMUTE_CLAMP = 12, /* as CLAMP; int16 holds terms and rails, or int32 rail + term */
     PQS_GEMM_BITS = 13 /* sums mod 2^32; a: 8 bits, two codes; b: two integers */
 };
 
@@ -307,7 +307,8 @@ typedef struct {
      * Others: row 0 stands for a term of 0, row 1 + x for a byte x of a. GATHER and GATHER_CLAMP:
      * terms, int32 at [row * entries + place]. PERMUTE: bytes at [(plane * 257 + row) * width +
      * place], 1..4 planes, plane i's times 2^(8 * i); a term is their sum plus minimum.
-     * PERMUTE_CLAMP: so, 2 planes, terms in two's complement. width: entries, up to 64, 128, 256. */
+     * PERMUTE_CLAMP: so, terms in two's complement: 2 planes where int16 holds terms and rails, or
+     * 4. width: entries, up to 64, 128, 256. */
     const void *tables;
     int32_t planes;
     int32_t entries; /* of a row: b's places */

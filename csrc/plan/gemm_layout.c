@@ -95,7 +95,8 @@ static int valid_tables(const pqs_gemm_plan *plan) {
     case PQS_GEMM_GATHER:
     case PQS_GEMM_GATHER_CLAMP: return plan->tables && held;
     case PQS_GEMM_PERMUTE: return plan->tables && held && plan->planes >= 1 && plan->planes <= 4;
-    case PQS_GEMM_PERMUTE_CLAMP: return plan->tables && held && plan->planes == 2;
+    case PQS_GEMM_PERMUTE_CLAMP:
+        return plan->tables && held && (plan->planes == 2 || plan->planes == 4);
     default: return 1;
     }
 }

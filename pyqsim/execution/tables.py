@@ -91,17 +91,17 @@ class TermTable:
         return self._forms[bits, signed]
 
     def saturating(self, rails: Interval) -> list[GemmForm]:
-        """Forms of one sum that saturates at every addition; twice as far as the rails int32."""
+        """Forms of one sum that saturates at every addition; int32 holds rail + rail - rail."""
         if rails not in self._forms:
             spread = rails.high - rails.low
             # what is clipped here leads to a rail from wherever the sum is
             rows = self._rows(self._terms.clip(-spread, spread))
             form = GemmForm("gather_clamp", self._dtype, minimum=rails.low, maximum=rails.high)
-            forms = [self._form(form, rows.astype(np.int32)[None])]
-            if Interval(int(rows.min()), int(rows.max())).hull(rails).fits(16):
-                permute = replace(form, kind="permute_clamp")
-                forms.insert(0, self._form(permute, _byte_planes(rows & 0xFFFF, 2)))
-            self._forms[rails] = forms
+            gather = self._form(form, rows.astype(np.int32)[None])
+            halves = Interval(int(rows.min()), int(rows.max())).hull(rails).fits(16)
+            planes = _byte_planes(rows, 2 if halves else 4)
+            permute = self._form(replace(form, kind="permute_clamp"), planes)
+            self._forms[rails] = [permute, gather]
         return self._forms[rails]
 
     @cached_property
