@@ -867,11 +867,14 @@ class OutputProgram:
         self._steps = _output_steps(ops)
         self.run(np.empty((0, 0), dtype=np.int64))
 
-    def run(self, values: Ints) -> None:
-        """Replace values (m, n), C-contiguous, by their output."""
+    def run(self, values: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> None:
+        """Replace values (m, n), C-contiguous, by their output, which their dtype must hold."""
         m, n = values.shape
-        at = _pointer(values)
-        status = lib.pqs_output_lanes(self._isa, self._steps, len(self._ops), m, n, at)
+        if values.dtype == np.int32:
+            run, at = lib.pqs_output_lanes_int32, _pointer(values, "int32_t *")
+        else:
+            run, at = lib.pqs_output_lanes, _pointer(values)
+        status = run(self._isa, self._steps, len(self._ops), m, n, at)
         if status == lib.PQS_ERROR_NO_KERNEL:
             raise NoKernelError
         _check(status)

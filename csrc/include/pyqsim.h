@@ -472,6 +472,11 @@ int pqs_output(const pqs_output_step *steps, size_t step_count, int32_t step_fir
 int pqs_output_lanes(int isa, const pqs_output_step *steps, size_t step_count, size_t m, size_t n,
                      int64_t *values);
 
+/* pqs_output_lanes of values that stand in 32 bits: the caller has also proven that those hold every
+ * result. The steps themselves run on 64. */
+int pqs_output_lanes_int32(int isa, const pqs_output_step *steps, size_t step_count, size_t m,
+                           size_t n, int32_t *values);
+
 /* ---- primitives, for tests and users ------------------------------------------------------ */
 
 /* out[i] = the Narrow step on x[i]; *overflows = how many left the register. */

@@ -105,10 +105,13 @@ static int varies_by_row(const pqs_output_step *step) {
     return step->data.m_stride || step->shift_data.m_stride || step->scale.m_stride;
 }
 
+/* The column of value i of several rows one after the other. */
+static inline size_t column_of(size_t i, size_t columns) { return i < columns ? i : i % columns; }
+
 static void load_float_scale(const pqs_output_step *from, size_t row, size_t first, size_t count,
-                             pqs_output_columns *to) {
+                             size_t columns, pqs_output_columns *to) {
     for (size_t i = 0; i < count; i++) {
-        const size_t n = first + i;
+        const size_t n = column_of(first + i, columns);
         to->scale[i] = from->scale.at[row * from->scale.m_stride + n * from->scale.n_stride];
         if (!from->clamp_before) continue;
         const int64_t zero_point = pqs_value_at(&from->data, row, n);
@@ -118,15 +121,20 @@ static void load_float_scale(const pqs_output_step *from, size_t row, size_t fir
 }
 
 static void load_columns(const pqs_output_step *from, size_t row, size_t first, size_t count,
-                         pqs_output_columns *to) {
-    if (from->kind == PQS_OUTPUT_FLOAT_SCALE) load_float_scale(from, row, first, count, to);
+                         size_t columns, pqs_output_columns *to) {
+    if (from->kind == PQS_OUTPUT_FLOAT_SCALE) {
+        load_float_scale(from, row, first, count, columns, to);
+    }
     if (from->kind == PQS_OUTPUT_ADD) {
-        for (size_t i = 0; i < count; i++) to->data[i] = pqs_value_at(&from->data, row, first + i);
+        for (size_t i = 0; i < count; i++) {
+            to->data[i] = pqs_value_at(&from->data, row, column_of(first + i, columns));
+        }
     }
     if (from->kind != PQS_OUTPUT_NARROW) return;
     for (size_t i = 0; i < count; i++) {
-        const int64_t shift = shift_at(from, row, first + i);
-        to->data[i] = from->multiplier_from_data ? pqs_value_at(&from->data, row, first + i)
+        const size_t n = column_of(first + i, columns);
+        const int64_t shift = shift_at(from, row, n);
+        to->data[i] = from->multiplier_from_data ? pqs_value_at(&from->data, row, n)
                                                  : from->narrow.multiplier;
         to->left[i] = shift < 0 ? -shift : 0;
         to->right[i] = shift > 0 ? shift : 0;
@@ -140,9 +148,19 @@ static void load_columns(const pqs_output_step *from, size_t row, size_t first, 
 
 /* ---- the call ------------------------------------------------------------------------------- */
 
-int pqs_output_lanes(int isa, const pqs_output_step *steps, size_t step_count, size_t m, size_t n,
-                     int64_t *values) {
-    if ((step_count && !steps) || (m && n && !values)) return PQS_ERROR_NULL;
+/* Columns of one row: 64 bits wide while the steps run. */
+static void run_int32(pqs_output_kernel *kernel, const pqs_output_columns *lowered,
+                      size_t step_count, size_t count, int32_t *values) {
+    int64_t wide[PQS_OUTPUT_COLUMNS];
+    for (size_t i = 0; i < count; i++) wide[i] = values[i];
+    kernel(lowered, step_count, count, wide);
+    for (size_t i = 0; i < count; i++) values[i] = (int32_t)wide[i];
+}
+
+/* One of the two arrays of values is null. */
+static int run_lanes(int isa, const pqs_output_step *steps, size_t step_count, size_t m, size_t n,
+                     int64_t *values, int32_t *narrow_values) {
+    if ((step_count && !steps) || (m && n && !values && !narrow_values)) return PQS_ERROR_NULL;
     pqs_output_kernel *const kernel = pqs_output_for(isa);
     if (!kernel || step_count > PQS_OUTPUT_MAX_STEPS) return PQS_ERROR_NO_KERNEL;
     pqs_output_columns lowered[PQS_OUTPUT_MAX_STEPS];
@@ -155,17 +173,35 @@ int pqs_output_lanes(int isa, const pqs_output_step *steps, size_t step_count, s
         }
         by_row |= varies_by_row(&steps[s]);
     }
-    for (size_t first = 0; first < n; first += PQS_OUTPUT_COLUMNS) {
-        const size_t left = n - first;
-        const size_t count = left < PQS_OUTPUT_COLUMNS ? left : PQS_OUTPUT_COLUMNS;
-        for (size_t row = 0; row < m; row++) {
-            for (size_t s = 0; s < step_count && (row == 0 || by_row); s++) {
-                if (row == 0 || varies_by_row(&steps[s])) {
-                    load_columns(&steps[s], row, first, count, &lowered[s]);
+    /* Rows that no step tells apart, and that are short, go through the steps together. */
+    const size_t together = by_row || !n || n > PQS_OUTPUT_COLUMNS ? 1 : PQS_OUTPUT_COLUMNS / n;
+    const size_t width = n * together, lines = m / together + (m % together != 0);
+    for (size_t first = 0; first < width; first += PQS_OUTPUT_COLUMNS) {
+        const size_t left = width - first;
+        const size_t full = left < PQS_OUTPUT_COLUMNS ? left : PQS_OUTPUT_COLUMNS;
+        for (size_t line = 0; line < lines; line++) {
+            for (size_t s = 0; s < step_count && (line == 0 || by_row); s++) {
+                if (line == 0 || varies_by_row(&steps[s])) {
+                    load_columns(&steps[s], line, first, full, n, &lowered[s]);
                 }
             }
-            kernel(lowered, step_count, count, values + row * n + first);
+            const size_t at = line * width + first, count = m * n - at < full ? m * n - at : full;
+            if (narrow_values) {
+                run_int32(kernel, lowered, step_count, count, narrow_values + at);
+            } else {
+                kernel(lowered, step_count, count, values + at);
+            }
         }
     }
     return PQS_OK;
+}
+
+int pqs_output_lanes(int isa, const pqs_output_step *steps, size_t step_count, size_t m, size_t n,
+                     int64_t *values) {
+    return run_lanes(isa, steps, step_count, m, n, values, NULL);
+}
+
+int pqs_output_lanes_int32(int isa, const pqs_output_step *steps, size_t step_count, size_t m,
+                           size_t n, int32_t *values) {
+    return run_lanes(isa, steps, step_count, m, n, NULL, values);
 }

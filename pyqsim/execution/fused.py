@@ -23,7 +23,7 @@ from pyqsim.parameters import Parameters
 __all__ = ["FusedCall", "data_key", "operand_key"]
 
 _THREADED = 1 << 22  # products below which one thread does it all
-_BLOCK_OUTPUTS = 1 << 14  # sums that stay in the caches until the output steps have seen them
+_BLOCK_OUTPUTS = 1 << 16  # sums that stay in the caches until the output steps have seen them
 _BLOCK_CODES = 1 << 18  # codes that windows are gathered to at a time
 _FEW = 1 << 16  # numbers that are compared to find a call again
 
@@ -78,45 +78,24 @@ class FusedCall:
             list(pool.map(lambda rows: self._run_rows(a, rows, result), shares))
         return result
 
-    @property
-    def _is_alone(self) -> bool:
-        """Whether the sums are the result as they are."""
-        return self.output is None and self.dtype == np.int32
-
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
         n, k = self.kernel.shape
-        height = rows.stop - rows.start
-        if not self._is_alone:
+        height, is_narrow = rows.stop - rows.start, self.dtype == np.int32
+        if self.output is not None or not is_narrow:
             height = min(height, _BLOCK_OUTPUTS // max(n, 1))
         if isinstance(a.codes, Patches):
             height = min(height, _BLOCK_CODES // k)
         height = max(height, 1)
-        buffered = 0 if self._is_alone else height
-        sums = np.empty((buffered, n), dtype=np.int32)
-        work = np.empty((buffered, n), dtype=np.int64)
+        buffer = None if is_narrow else np.empty((height, n), dtype=np.int32)
         for first in range(rows.start, rows.stop, height):
             block = slice(first, min(first + height, rows.stop))
-            count = block.stop - block.start
-            self._run_block(a, block, sums[:count], work[:count], result[block])
-
-    def _run_block(
-        self,
-        a: Operand,
-        rows: slice,
-        sums: npt.NDArray[np.int32],
-        work: npt.NDArray[np.int64],
-        result: npt.NDArray[Any],
-    ) -> None:
-        if self._is_alone:
-            self.kernel.run(a, self.chain, rows, result)
-            return
-        self.kernel.run(a, self.chain, rows, sums)
-        if self.output is None:
-            result[...] = sums
-            return
-        work[...] = sums
-        self.output.run(work)
-        result[...] = work
+            part = result[block]
+            sums = part if buffer is None else buffer[: len(part)]
+            self.kernel.run(a, self.chain, block, sums)
+            if buffer is not None:
+                part[...] = sums
+            if self.output is not None:
+                self.output.run(part)
 
 
 def operand_key(a: Operand, bounds: Interval | None) -> tuple[object, ...] | None:
