@@ -18,6 +18,7 @@ __all__ = ["BitsOrGemm", "bits_form", "bits_of", "bits_of_dtype"]
 Ints = npt.NDArray[np.int64]
 
 _BYTE = 255
+_LARGE = 1 << 20  # products from which packing a's bits pays within microseconds
 _SAMPLE = 256
 
 
@@ -60,7 +61,8 @@ class BitsOrGemm:
         assert codes is not None
         low, high = codes.values
         return (
-            f"{self.bits.name} if a, less its zero point, is {low} or {high}, else "
+            f"{self.bits.name} if a, less its zero point, is {low} or {high} (a plain array: and "
+            f"products are {_LARGE} or more), else "
             f"{self.other.name}"
         )
 
@@ -80,8 +82,9 @@ class BitsOrGemm:
             self.other.run(a, out, of_other)
 
     def run_contiguous(self, a: npt.NDArray[Any], out: npt.NDArray[np.int32]) -> bool:
-        """As `Gemm.run_contiguous`."""
-        return self.bits.run_contiguous(a, out) or self.other.run_contiguous(a, out)
+        """As `Gemm.run_contiguous`; of few products the one that needs no packing."""
+        large = out.size * a.shape[1] >= _LARGE
+        return (large and self.bits.run_contiguous(a, out)) or self.other.run_contiguous(a, out)
 
 
 def bits_form(codes: BitCodes, b: tuple[int, int], form: GemmForm) -> GemmForm:

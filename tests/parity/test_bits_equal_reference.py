@@ -112,13 +112,13 @@ def test_long_and_short_sums(isa: str, k: int) -> None:
 def test_every_code_but_two_is_seen(isa: str) -> None:
     """One other code anywhere, in arrays and in tensors: the sums are still right."""
     rng = np.random.default_rng(5)
-    b = drawn(1, (-1, 1), (130, 40), np.int8)
+    b = drawn(1, (-1, 1), (200, 40), np.int8)
     run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),)), isa=isa)
     for dtype, two in ((np.int8, (-1, 1)), (np.uint8, (0, 1))):
-        a = drawn(2, two, (150, 130), dtype)
+        a = drawn(2, two, (150, 200), dtype)
         np.testing.assert_array_equal(run(a), a.astype(np.int64) @ b)
         assert "bits on " in run.explain()
-        for place in [(0, 0), (149, 129), (100, 63), (5, 64), (97, 128)]:
+        for place in [(0, 0), (149, 199), (100, 63), (5, 64), (97, 192)]:
             for other in rng.choice([x for x in range(256) if x not in (0, 1, 255)], 3):
                 x = a.copy()
                 x.view(np.uint8)[place] = other
@@ -128,7 +128,7 @@ def test_every_code_but_two_is_seen(isa: str) -> None:
                 tensor = qs.QTensor(x, qs.Affine(8, signed=dtype == np.int8))
                 np.testing.assert_array_equal(run(tensor), expected)
     with pytest.raises(qs.errors.PyqsimError):
-        run(qs.QTensor(np.full((2, 130), 2, np.uint8), qs.Binary()))
+        run(qs.QTensor(np.full((2, 200), 2, np.uint8), qs.Binary()))
 
 
 def chains_of(explanation: str) -> list[str]:
