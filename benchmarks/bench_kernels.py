@@ -26,7 +26,7 @@ Codes = npt.NDArray[Any]
 BOUNDS = {
     "int8, 20-bit saturating": "ordered",
     "int8, 16-bit saturating": "ordered",
-    "int8, saturating pairs (VPMADDUBSW)": "ordered",
+    "int8, saturating pairs (VPMADDUBSW)": "pairs",
     "int8, 4 bits of products lost": "truncating",
     "log2 4-bit, truncating shift": "table",
     "int4, table of products": "table",

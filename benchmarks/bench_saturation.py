@@ -3,6 +3,9 @@
 The bound is the same product with an accumulator that never overflows. A width is cheap where a
 proof shows that nothing overflows: the note says for how many columns the weights alone prove it,
 how many outputs really overflow, and which kernel ran, by what proof.
+
+Groups follow: accumulators that saturate, added up by a second one, on every instruction set,
+beside the kernel that works on them value by value, and the exact product.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from harness import programs, report
 from harness.contest import Contest, Contestant
-from harness.expected import limits, saturated
+from harness.expected import grouped, limits, saturated
 from harness.peaks import Peak
 
 import pyqsim as qs
@@ -29,9 +32,29 @@ QUICK_WIDTHS = (8, 16, 20, 24, 40)
 #: Name -> largest activation, largest magnitude of a weight.
 DATA = {"full range": (255, 127), "small numbers": (15, 7)}
 
+#: Name -> steps: instructions' pairs, groups, accumulators that take turns.
+GROUPS = {
+    "pairs of 16 bits (VPMADDUBSW)": (
+        qs.Accumulate(16, "saturate", group=2),
+        qs.Accumulate(32, "saturate"),
+    ),
+    "groups of 4, 16 bits": (
+        qs.Accumulate(16, "saturate", group=4),
+        qs.Accumulate(32, "saturate"),
+    ),
+    "groups of 16, 16 bits, into 24": (
+        qs.Accumulate(16, "saturate", group=16),
+        qs.Accumulate(24, "saturate"),
+    ),
+    "4 accumulators of 18 bits": (
+        qs.Accumulate(18, "saturate", interleave=4),
+        qs.Accumulate(32, "saturate"),
+    ),
+}
+
 
 def main() -> None:
-    """Hold a contest a width and kind of data."""
+    """Hold a contest a width and kind of data, and one for each kind of groups."""
     parser = argparse.ArgumentParser(description=__doc__)
     report.add_options(parser)
     parser.add_argument("--size", type=int, nargs=3, metavar=("M", "N", "K"))
@@ -41,7 +64,10 @@ def main() -> None:
     size = options.size or ((8, 16, 64) if options.quick else (256, 256, 512))
     widths = options.widths or (QUICK_WIDTHS if options.quick else WIDTHS)
     print(f"u8 x s8, M {size[0]}, N {size[1]}, K {size[2]}")
-    contests = contests_of(size, widths, options.threads)
+    contests = (
+        *contests_of(size, widths, options.threads),
+        *contests_of_groups(size, found["isas"], options.threads),
+    )
     report.finish(options, found, report.run(options, contests, report.GMAC))
 
 
@@ -67,6 +93,45 @@ def contests_of(
                 ),
                 exact(a, b, name, threads),
             )
+
+
+def contests_of_groups(
+    size: tuple[int, int, int], isas: Sequence[str], threads: int
+) -> Iterator[Contest]:
+    """Every kind of groups, full range."""
+    m, n, k = size
+    rng = np.random.default_rng(size)
+    a = rng.integers(0, 256, (m, k), dtype=np.uint8)
+    b = rng.integers(-128, 128, (k, n), dtype=np.int8)
+    for name, steps in GROUPS.items():
+        inner, outer = steps
+        turns, length = inner.interleave, inner.group or k
+        places = [
+            range(first, k, turns)[:length]
+            for block in range(0, k, length * turns)
+            for first in range(block, min(block + turns, k))
+        ]
+        yield Contest(
+            name,
+            float(m * n * k),
+            grouped(a, b, places, inner.bits, outer.bits),
+            (
+                *(of_groups(a, b, steps, "auto", isa, threads) for isa in reversed(isas)),
+                of_groups(a, b, steps, "lanes" if turns == 1 else "reference", "auto", threads),
+            ),
+            exact(a, b, "full range", threads),
+        )
+
+
+def of_groups(
+    a: Codes, b: Codes, steps: tuple[qs.Accumulate, ...], kernel: str, isa: str, threads: int
+) -> Contestant:
+    """A plan on one instruction set, or with another kernel."""
+    plan = qs.plan(b, qs.Datapath(reduce=steps), kernel=kernel, isa=isa)
+    out = np.empty((len(a), b.shape[1]), plan.datapath.result_dtype)
+    run = partial(plan, a, out=out, threads=threads)
+    name = f"pyqsim, {isa if kernel == 'auto' else kernel}"
+    return Contestant(name, run, lambda: out, ours=True, note=partial(report.kernel, plan))
 
 
 def ours(a: Codes, b: Codes, bits: int, threads: int) -> Contestant:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["limits", "product", "saturated"]
+__all__ = ["grouped", "limits", "product", "saturated"]
 
 Codes = npt.NDArray[Any]
 
@@ -20,6 +21,14 @@ def product(a: Codes, b: Codes) -> Codes:
 def limits(bits: int) -> tuple[int, int]:
     """Of a signed register."""
     return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+
+
+def grouped(a: Codes, b: Codes, groups: Sequence[Sequence[int]], bits: int, outer: int) -> Codes:
+    """Each group of k in a saturating accumulator of its own, their sum in a second one."""
+    acc = np.zeros((len(a), b.shape[1]), np.int64)
+    for ks in groups:
+        acc = np.clip(acc + saturated(a[:, ks], b[ks], bits), *limits(outer))
+    return acc
 
 
 def saturated(a: Codes, b: Codes, bits: int) -> Codes:

@@ -35,6 +35,10 @@
 #define MADDWD_Y(i) INTO14("vpmaddwd", "ymm") FROM14("vpaddd", "ymm", i)
 #define CLAMPED_Z(i) MADDWD_Z(i) WITH12("vpminsd", "zmm", i) WITH12("vpmaxsd", "zmm", i)
 #define CLAMPED_Y(i) MADDWD_Y(i) WITH12("vpminsd", "ymm", i) WITH12("vpmaxsd", "ymm", i)
+#define SUM14(r) "vpmaddwd %%" r "13, %%" r "14, %%" r "14\n\t"
+#define PAIRS_DOT_Z(i) INTO14("vpmaddubsw", "zmm") "vpdpwssd %%zmm14, %%zmm12, %%zmm" #i "\n\t"
+#define PAIRS_Z(i) INTO14("vpmaddubsw", "zmm") SUM14("zmm") FROM14("vpaddd", "zmm", i)
+#define PAIRS_Y(i) INTO14("vpmaddubsw", "ymm") SUM14("ymm") FROM14("vpaddd", "ymm", i)
 #define MULLW_Z(i) INTO14("vpmullw", "zmm") FROM14("vpaddsw", "zmm", i)
 #define MULLW_Y(i) INTO14("vpmullw", "ymm") FROM14("vpaddsw", "ymm", i)
 #define MULLD_Z(i) INTO14("vpmulld", "zmm") FROM14("vpaddd", "zmm", i)
@@ -62,6 +66,9 @@ LOOP(maddwd_z, MADDWD_Z)
 LOOP(maddwd_y, MADDWD_Y)
 LOOP(clamped_z, CLAMPED_Z)
 LOOP(clamped_y, CLAMPED_Y)
+LOOP(pairs_dot_z, PAIRS_DOT_Z)
+LOOP(pairs_z, PAIRS_Z)
+LOOP(pairs_y, PAIRS_Y)
 LOOP(mullw_z, MULLW_Z)
 LOOP(mullw_y, MULLW_Y)
 LOOP(mulld_z, MULLD_Z)
@@ -112,6 +119,9 @@ const peak_probe peak_probes[] = {
     {"vpdpwssds", "ordered", "avxvnni", 12 * 8, avxvnni, vpdpwssds_y},
     {"vpmaddwd + vpaddd + clamp", "ordered", "avx512bw", 12 * 16, avx512bw, clamped_z},
     {"vpmaddwd + vpaddd + clamp", "ordered", "avx2", 12 * 8, avx2, clamped_y},
+    {"vpmaddubsw + vpdpwssd", "pairs", "avx512vnni", 12 * 64, avx512vnni, pairs_dot_z},
+    {"vpmaddubsw + vpmaddwd + vpaddd", "pairs", "avx512bw", 12 * 64, avx512bw, pairs_z},
+    {"vpmaddubsw + vpmaddwd + vpaddd", "pairs", "avx2", 12 * 32, avx2, pairs_y},
     {"vpmullw + vpaddsw", "ordered16", "avx512bw", 12 * 32, avx512bw, mullw_z},
     {"vpmullw + vpaddsw", "ordered16", "avx2", 12 * 16, avx2, mullw_y},
     {"vpmuldq + vpaddq + clamp", "ordered64", "avx512bw", 12 * 8, avx512bw, muldq_z},

@@ -17,7 +17,7 @@ from pyqsim.testing import oracle
 ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 500, 2: 100_000}
 FORMS = ("group", "group_clamp")
-TOP = ("avxvnni", "avx512vnni", "avx512vbmi")
+TOP = ("avxvnni", "avx512vnni", "avx512vbmi", "avx512vpopcntdq")
 PAIRS = ("avx2", *TOP, "avx512bw")
 
 SATURATING = ("saturate", "saturate_symmetric")
@@ -62,19 +62,29 @@ def random_steps(rng: np.random.Generator) -> tuple[qs.Accumulate, ...]:
     is_signed = rule != "saturate" or rng.random() < 0.85
     if rng.random() < 0.1:
         return (qs.Accumulate(bits, rule, start="bias", signed=is_signed),)
+    if rng.random() < 0.15:  # what VPMADDUBSW may do, with one detail that it may not
+        wrong = rng.random() < 0.2
+        pair = qs.Accumulate(16, SATURATING[wrong], group=int(rng.choice([2, 2, 2, 1, 3])))
+        return pair, qs.Accumulate(int(rng.choice([20, 32])), str(rng.choice(["wrap", rule])))
     group = (None, 1, 2, 2, 3, 4, 5, 8, 16, 100, 2**31 - 1)[rng.integers(11)]
     interleave = (1, 1, 1, 2, 3, 4, 7, 200)[rng.integers(8)]
-    exact = rng.random() < 0.2
+    starts = ["zero", "zero"]
+    starts[rng.integers(2)] = str(rng.choice(["zero", "bias"]))
+    if rng.random() < 0.3:  # of no form unless it is proven to hold every group
+        rule, is_signed = str(rng.choice(["wrap", "trap", "saturate_hold"])), True
+        bits = int(rng.choice([8, 16, 18, 20, 24]))
+    exact = rng.random() < 0.15
     inner = qs.Accumulate(
         None if exact else bits,
         "wrap" if exact else rule,
         group=group,
         interleave=interleave,
+        start=starts[0],
         signed=exact or is_signed,
     )
     outer_rule = str(rng.choice(["wrap", "wrap", *SATURATING, "trap"]))
     outer_bits = int(rng.choice([12, 16, 20, 24, 28, 31, 32]))
-    return inner, qs.Accumulate(outer_bits, outer_rule, start=str(rng.choice(["zero", "bias"])))
+    return inner, qs.Accumulate(outer_bits, outer_rule, start=starts[1])
 
 
 def random_call(rng: np.random.Generator) -> tuple[Any, np.ndarray, qs.Datapath, dict[str, Any]]:
@@ -91,12 +101,18 @@ def random_call(rng: np.random.Generator) -> tuple[Any, np.ndarray, qs.Datapath,
     datapath = qs.Datapath(product=product, reduce=steps, order=order)
     data = {}
     if datapath.reads_bias:
-        register = steps[-1].register
+        register = next(step.register for step in steps if step.start == "bias")
+        if register.bits is None:
+            register = qs.Accumulate(16).register
         ends = [register.minimum, register.maximum, 0]
         within = rng.integers(register.minimum, register.maximum, n, endpoint=True)
         data["bias"] = np.where(rng.random(n) < 0.3, rng.choice(ends, n), within)
-    if a_dtype == np.int8 and not folds and rng.random() < 0.5:
-        a = qs.QTensor(a, qs.Affine(8), 1.0, int(rng.integers(-128, 128)))
+    if a_dtype != np.int16 and not folds and rng.random() < 0.5:
+        limits = np.iinfo(a_dtype)
+        zero_point = int(rng.integers(limits.min, limits.max, endpoint=True))
+        a = qs.QTensor(a, qs.Affine(8, signed=limits.min < 0), 1.0, zero_point)
+    if a_dtype == np.int16 and not folds:
+        a = qs.QTensor(a // 4, qs.Affine(14), 1.0, int(rng.integers(-99, 100)))
     return a, b, datapath, data
 
 
@@ -118,15 +134,15 @@ def test_random_calls(isa: str, level: int) -> None:
         kinds[kind_of(run)] += 1
     wanted = {*FORMS, "clamp", *(["group_top"] * (isa in TOP)), *(["pair"] * (isa in PAIRS))}
     assert wanted <= set(kinds), kinds
-    assert sum(kinds[kind] for kind in kinds if kind[:5] in ("group", "pair")) > CASES[level] / 3
+    assert sum(kinds[kind] for kind in kinds if kind[:5] in ("group", "pair")) > CASES[level] / 5
 
 
-@pytest.mark.parametrize("group", [2, 3, 6, 100, 1026, 4000])
+@pytest.mark.parametrize("group", [2, 3, 6, 100, 1026, 1600])
 @pytest.mark.parametrize("bits", [16, 18, 24])
 def test_parts_of_k_end_between_groups(isa: str, group: int, bits: int) -> None:
-    """K of several parts of 512 words, groups that no part is a multiple of."""
+    """K of two parts for the 12 rows of a block, groups that no part is a multiple of."""
     rng = np.random.default_rng(group)
-    m, n, k = 13, 35, 4099
+    m, n, k = 25, 35, 1603
     a = rng.integers(0, 256, (m, k), dtype=np.uint8)
     b = rng.integers(-128, 128, (k, n), dtype=np.int8)
     for outer in (qs.Accumulate(32), qs.Accumulate(24, "saturate")):
@@ -182,7 +198,7 @@ def test_a_group_is_clamped_once_only_where_no_earlier_addition_saturates(
     assert run(rows).tolist() == np.asarray(expected).tolist()
     fits = all(inner.register.minimum <= head <= inner.register.maximum for head in heads)
     kind = kind_of(run)
-    assert kind in ("int8", "int16") or (kind in ("group", "pair")) == fits
+    assert kind in ("int8", "int16", "bits") or (kind in ("group", "pair")) == fits
 
 
 def test_forms_are_what_they_are_for(isa: str) -> None:
