@@ -30,6 +30,7 @@ typedef struct {
     int64_t a[MAX_M * MAX_K];
     int64_t b[MAX_N * MAX_K];
     int32_t places[MAX_K];
+    int32_t table[257 * 256];
 } call;
 
 static int64_t a_low(int element) { return element == 0 ? 0 : element == 1 ? -128 : -32768; }
@@ -71,6 +72,23 @@ static void draw_bits(call *c) {
     for (size_t i = 0; i < plan->n * plan->k; i++) c->b[i] = plan->b_values[below(2)];
 }
 
+static int is_gathered(int kind) {
+    return kind == PQS_GEMM_GATHER || kind == PQS_GEMM_GATHER_CLAMP;
+}
+
+static int is_clamped(int kind) { return kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_GATHER_CLAMP; }
+
+/* A row of zeros, then terms for each byte of a; b: places in them. */
+static void draw_table(call *c) {
+    const int64_t entries = between(1, 256), reach = INT64_C(1) << between(1, 30);
+    c->plan.tables = c->table;
+    c->plan.entries = (int32_t)entries;
+    for (int64_t i = 0; i < 257 * entries; i++) {
+        c->table[i] = i < entries ? 0 : (int32_t)between(-reach, reach);
+    }
+    for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = below(entries);
+}
+
 /* What an element of a stands for, its zero point subtracted. */
 static int64_t integer_of(const pqs_gemm_plan *plan, int64_t a) {
     if (plan->kind != PQS_GEMM_BITS) return a - plan->a_zero_point;
@@ -110,6 +128,7 @@ static void draw(call *c, int kind, int isa) {
     for (size_t i = 0; i < c->m * c->plan.k; i++) c->a[i] = between(a_low(element), a_high(element));
     for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = between(-reach, reach - 1);
     if (kind == PQS_GEMM_BITS) draw_bits(c);
+    if (is_gathered(kind)) draw_table(c);
 }
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) {
@@ -120,6 +139,13 @@ static int64_t clamp(int64_t x, int64_t low, int64_t high) {
 static int64_t a_at(const call *c, size_t row, size_t k) {
     const size_t place = c->plan.places ? (size_t)c->places[k] : k;
     return integer_of(&c->plan, c->a[row * c->plan.k + place]);
+}
+
+static int64_t term(const call *c, size_t row, size_t column, size_t k) {
+    const int64_t b = c->b[column * c->plan.k + k];
+    if (!is_gathered(c->plan.kind)) return a_at(c, row, k) * b;
+    const size_t byte = (uint8_t)c->a[row * c->plan.k + k];
+    return c->table[(1 + byte) * (size_t)c->plan.entries + (size_t)b];
 }
 
 static int64_t modulo(const pqs_gemm_plan *plan, int64_t sum) {
@@ -155,11 +181,11 @@ static int64_t expected(const call *c, size_t row, size_t column) {
         return expected_groups(c, row, column);
     }
     for (size_t k = 0; k < c->plan.k; k++) {
-        sum += a_at(c, row, k) * c->b[column * c->plan.k + k];
-        if (c->plan.kind == PQS_GEMM_CLAMP) sum = clamp(sum, c->plan.minimum, c->plan.maximum);
+        sum += term(c, row, column, k);
+        if (is_clamped(c->plan.kind)) sum = clamp(sum, c->plan.minimum, c->plan.maximum);
         if (c->plan.kind == PQS_GEMM_TOP) sum = clamp(sum, -half, half - 1);
     }
-    if (c->plan.kind == PQS_GEMM_CLAMP || c->plan.kind == PQS_GEMM_TOP) return sum;
+    if (is_clamped(c->plan.kind) || c->plan.kind == PQS_GEMM_TOP) return sum;
     return modulo(&c->plan, sum);
 }
 
@@ -190,7 +216,7 @@ static int check(const call *c) {
     int wrong = status != PQS_OK;
     for (size_t i = 0; i < c->m * c->plan.n && !wrong; i++) {
         const int64_t want = expected(c, i / c->plan.n, i % c->plan.n);
-        const int64_t got = c->plan.is_signed || c->plan.kind == PQS_GEMM_CLAMP
+        const int64_t got = c->plan.is_signed || is_clamped(c->plan.kind)
                                 ? out[i]
                                 : (int64_t)(uint32_t)out[i];
         wrong = got != want;
@@ -206,9 +232,12 @@ int main(int argc, char **argv) {
         const int isa = atoi(argv[i]);
         int ran = 0;
         for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_BITS; kind++) {
-            if (kind == PQS_GEMM_TABLE) continue; /* x86 only */
+            if (kind == PQS_GEMM_TABLE || kind == PQS_GEMM_PERMUTE || kind == PQS_GEMM_PERMUTE_CLAMP) {
+                continue; /* x86 only */
+            }
             const pqs_gemm_plan probe = {.kind = kind, .isa = isa, .n = 1, .k = 1, .bits = 32,
-                                         .group = 2, .group_bits = 32, .a_mask = 1};
+                                         .group = 2, .group_bits = 32, .a_mask = 1,
+                                         .tables = c.table, .entries = 1};
             const int found = pqs_gemm_isa(&probe);
             if (found == PQS_ISA_AUTO) continue;
             for (int j = 0; j < CALLS; j++, ran++) {
