@@ -536,6 +536,8 @@ class Gemm:
     isa : str
     b : ndarray of int64, (N, K), C-contiguous
         Its integers, zero points subtracted; of tables: places in them.
+    b_offsets : ndarray of int64, (N,), optional
+        Of an int8 form: int8 holds b less that of its column; default: b.
 
     Raises
     ------
@@ -543,7 +545,7 @@ class Gemm:
         If the CPU has no kernel for the form.
     """
 
-    def __init__(self, form: GemmForm, isa: str, b: Ints) -> None:
+    def __init__(self, form: GemmForm, isa: str, b: Ints, b_offsets: Ints | None = None) -> None:
         n, row_length = b.shape
         self.form, self.shape = form, (n, row_length)
         self._plan = ffi.new("pqs_gemm_plan *")
@@ -579,6 +581,10 @@ class Gemm:
         self._scratch = sizes[2]
         self._panels = _aligned(sizes[0])
         self._start = np.zeros(sizes[1], dtype=np.int32)
+        if b_offsets is not None:
+            self._offsets = np.zeros(sizes[1], dtype=np.int32)
+            self._offsets[:n] = b_offsets
+            self._plan.b_offsets = _pointer(self._offsets, "int32_t *")
         self._panels_at = _pointer(self._panels, "void *")
         self._start_at = _pointer(self._start, "int32_t *")
         _check(lib.pqs_gemm_pack(self._plan, _pointer(b), k, self._panels_at, self._start_at))

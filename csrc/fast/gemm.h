@@ -42,6 +42,11 @@ typedef void pqs_gemm_tile(size_t rows, size_t steps, const char *a, size_t a_ro
 typedef void pqs_gemm_extremes(size_t rows, size_t columns, const int32_t *lanes, size_t stride,
                                const int32_t *corrections, int32_t *least, int32_t *most);
 
+/* starts[r][c] = start[c] + offsets[c] * (the sum of row r's k bytes), mod 2^32; [rows][columns]. */
+typedef void pqs_gemm_start_rows(size_t rows, size_t k, const char *a, size_t a_row,
+                                 const pqs_gemm_constants *constants, const int32_t *start,
+                                 const int32_t *offsets, int32_t *starts);
+
 typedef struct {
     size_t b_elements; /* k of one 4-byte word of b: 4 int8, 2 int16 or 32 bits */
     size_t a_words;    /* words of a for one of b: 1; 2: one a k, its other half 0; 16: tables;
@@ -50,6 +55,7 @@ typedef struct {
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
     pqs_gemm_extremes *extremes;
+    pqs_gemm_start_rows *start_rows; /* int8 */
 } pqs_gemm_kernel;
 
 /* Sums mod 2^32. a: uint8, or int8 where a_signed; b: int8. */

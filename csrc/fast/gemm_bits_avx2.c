@@ -24,7 +24,14 @@ static inline vector total(vector acc) { return _mm256_madd_epi16(acc, _mm256_se
 
 #include "fast/gemm_bits.h"
 
-const pqs_gemm_kernel pqs_gemm_bits__avx2 = {32, 1, 1, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_bits__avx2 = {
+    .b_elements = 32,
+    .a_words = 1,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_bits__avx2 = {0};
 #endif

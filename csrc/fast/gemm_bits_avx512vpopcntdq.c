@@ -12,8 +12,14 @@
 
 #include "fast/gemm_bits.h"
 
-const pqs_gemm_kernel pqs_gemm_bits__avx512vpopcntdq = {32,      1,        1,
-                                                        COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_bits__avx512vpopcntdq = {
+    .b_elements = 32,
+    .a_words = 1,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_bits__avx512vpopcntdq = {0};
 #endif

@@ -20,7 +20,14 @@ static inline vector total(vector acc) {
 
 #include "fast/gemm_bits.h"
 
-const pqs_gemm_kernel pqs_gemm_bits__neon = {32, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_bits__neon = {
+    .b_elements = 32,
+    .a_words = A_WORDS,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_bits__neon = {0};
 #endif

@@ -35,4 +35,11 @@ static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, siz
     }
 }
 
-const pqs_gemm_kernel pqs_gemm_bits__portable = {32, 1, 1, COLUMNS, run_gemm, some_extremes};
+const pqs_gemm_kernel pqs_gemm_bits__portable = {
+    .b_elements = 32,
+    .a_words = 1,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = some_extremes,
+};

@@ -1,5 +1,5 @@
 /* The tile of gemm.h. The including file defines `vector` and its load, store, broadcast (of one
- * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); `a_words` where a's words are
+ * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); LOAD_A where a's words are
  * not broadcast; GROUPED, and group_value(sum, constants), where steps make groups; FLIPS where
  * a_flip may be other than 0, and what is then another multiply_add, multiply_add_flipped;
  * begin_lanes and end_lanes where lanes do not begin at start. */
@@ -9,8 +9,8 @@
 #define VECTORS 2
 #define LANES (sizeof(vector) / 4)
 #define COLUMNS (VECTORS * LANES)
-#ifndef a_words
-#define a_words broadcast
+#ifndef LOAD_A
+#define LOAD_A broadcast
 #endif
 #ifndef begin_lanes
 #define begin_lanes load
@@ -59,7 +59,7 @@ ALWAYS_INLINE void add_steps(const size_t rows, const shape is, size_t steps, co
         for (size_t word = 0; word < A_WORDS; word++) {
             UNROLLED
             for (size_t r = 0; r < rows; r++) {
-                const vector x = a_words(a + r * a_row + word * 4);
+                const vector x = LOAD_A(a + r * a_row + word * 4);
                 UNROLLED
                 for (size_t v = 0; v < VECTORS; v++) {
                     const vector from = is.singles ? (vector){0} : acc[r][v];

@@ -12,4 +12,11 @@ static inline int32_t multiply_add(int32_t acc, const int16_t *x, const int16_t 
 
 #include "fast/gemm_portable.h"
 
-const pqs_gemm_kernel pqs_gemm_clamp__portable = {2, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_clamp__portable = {
+    .b_elements = 2,
+    .a_words = A_WORDS,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};

@@ -4,7 +4,13 @@
 #ifdef __AVX2__
 #include "fast/gemm_gather_clamp.h"
 
-const pqs_gemm_kernel pqs_gemm_gather_clamp__avx2 = {STEP_K, STEP_K, 0, COLUMNS, run_gemm, NULL};
+const pqs_gemm_kernel pqs_gemm_gather_clamp__avx2 = {
+    .b_elements = STEP_K,
+    .a_words = STEP_K,
+    .a_signed = 0,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_gather_clamp__avx2 = {0};
 #endif

@@ -18,5 +18,11 @@ static inline int32_t group_value(int32_t sum, const pqs_gemm_constants *constan
 
 #include "fast/gemm_portable.h"
 
-const pqs_gemm_kernel pqs_gemm_group_clamp__portable = {2,        A_WORDS,      1, COLUMNS,
-                                                        run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_group_clamp__portable = {
+    .b_elements = 2,
+    .a_words = A_WORDS,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};

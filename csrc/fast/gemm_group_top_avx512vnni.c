@@ -18,7 +18,14 @@ static inline vector group_value(vector sum, const constants *held) {
 
 #include "fast/gemm_body.h"
 
-const pqs_gemm_kernel pqs_gemm_group_top__avx512vnni = {2, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_group_top__avx512vnni = {
+    .b_elements = 2,
+    .a_words = A_WORDS,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_group_top__avx512vnni = {0};
 #endif

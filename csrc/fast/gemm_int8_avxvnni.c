@@ -13,8 +13,18 @@ static inline vector multiply_add(vector acc, vector a, vector b, const constant
 }
 
 #include "fast/gemm_body.h"
+typedef uint8_t lane_byte;
+#include "fast/gemm_row_starts.h"
 
-const pqs_gemm_kernel pqs_gemm_int8__avxvnni = {4, 1, 0, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_int8__avxvnni = {
+    .b_elements = 4,
+    .a_words = 1,
+    .a_signed = 0,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+    .start_rows = start_rows,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_int8__avxvnni = {0};
 #endif

@@ -13,8 +13,18 @@ static inline vector multiply_add(vector acc, vector a, vector b, const constant
 }
 
 #include "fast/gemm_body.h"
+typedef int8_t lane_byte;
+#include "fast/gemm_row_starts.h"
 
-const pqs_gemm_kernel pqs_gemm_int8__dotprod = {4, A_WORDS, 1, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_int8__dotprod = {
+    .b_elements = 4,
+    .a_words = 1,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+    .start_rows = start_rows,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_int8__dotprod = {0};
 #endif

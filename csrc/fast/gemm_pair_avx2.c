@@ -14,7 +14,14 @@ static inline vector multiply_add(vector acc, vector a, vector b, const constant
 
 #include "fast/gemm_body.h"
 
-const pqs_gemm_kernel pqs_gemm_pair__avx2 = {4, A_WORDS, 0, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_pair__avx2 = {
+    .b_elements = 4,
+    .a_words = A_WORDS,
+    .a_signed = 0,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_pair__avx2 = {0};
 #endif

@@ -99,7 +99,13 @@ static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, siz
     }
 }
 
-const pqs_gemm_kernel pqs_gemm_permute__avx512vbmi = {STEP_K, STEP_K, 0, COLUMNS, run_gemm, NULL};
+const pqs_gemm_kernel pqs_gemm_permute__avx512vbmi = {
+    .b_elements = STEP_K,
+    .a_words = STEP_K,
+    .a_signed = 0,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_permute__avx512vbmi = {0};
 #endif

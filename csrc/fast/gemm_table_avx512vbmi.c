@@ -5,7 +5,7 @@
 #include "fast/vectors_512.h"
 
 #define A_WORDS 1
-#define a_words load
+#define LOAD_A load
 
 static inline vector multiply_add(vector acc, vector tables, vector places, const constants *held) {
     return _mm512_dpbusd_epi32(acc, held->multipliers, _mm512_permutexvar_epi8(places, tables));
@@ -13,7 +13,14 @@ static inline vector multiply_add(vector acc, vector tables, vector places, cons
 
 #include "fast/gemm_body.h"
 
-const pqs_gemm_kernel pqs_gemm_table__avx512vbmi = {4, 16, 1, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_table__avx512vbmi = {
+    .b_elements = 4,
+    .a_words = 16,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_table__avx512vbmi = {0};
 #endif

@@ -13,7 +13,14 @@ static inline vector multiply_add(vector acc, vector a, vector b, const constant
 
 #include "fast/gemm_body.h"
 
-const pqs_gemm_kernel pqs_gemm_top__avxvnni = {2, 2, 1, COLUMNS, run_gemm, find_extremes};
+const pqs_gemm_kernel pqs_gemm_top__avxvnni = {
+    .b_elements = 2,
+    .a_words = 2,
+    .a_signed = 1,
+    .columns = COLUMNS,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+};
 #else
 const pqs_gemm_kernel pqs_gemm_top__avxvnni = {0};
 #endif

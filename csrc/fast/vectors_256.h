@@ -16,6 +16,7 @@ static inline vector broadcast(const void *from) {
 }
 
 static inline vector add(vector x, vector y) { return _mm256_add_epi32(x, y); }
+static inline vector multiply_low(vector x, vector y) { return _mm256_mullo_epi32(x, y); }
 static inline vector smaller(vector x, vector y) { return _mm256_min_epi32(x, y); }
 static inline vector larger(vector x, vector y) { return _mm256_max_epi32(x, y); }
 

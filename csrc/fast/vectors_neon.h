@@ -20,6 +20,7 @@ static inline vector broadcast(const void *from) {
 }
 
 static inline vector add(vector x, vector y) { return vaddq_s32(x, y); }
+static inline vector multiply_low(vector x, vector y) { return vmulq_s32(x, y); }
 static inline vector smaller(vector x, vector y) { return vminq_s32(x, y); }
 static inline vector larger(vector x, vector y) { return vmaxq_s32(x, y); }
 

@@ -316,6 +316,7 @@ typedef struct {
     int32_t a_codes[2];
     int32_t a_values[2];  /* BITS: what they stand for; no a_zero_point is subtracted */
     int32_t b_values[2];  /* BITS: [0] is 0 where one of them is, for speed */
+    const int32_t *b_offsets; /* INT8: of each start; int8 holds b less that of its column; null: 0 */
 } pqs_gemm_plan;
 
 /* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */

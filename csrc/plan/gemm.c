@@ -38,8 +38,15 @@ void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, si
     for (size_t tile = 0; tile < tiles; tile++) {
         const size_t rows = few + (tile < longer);
         const int goes_on = first || of->adds;
-        const int32_t *const start = goes_on ? out : of->start + column;
-        const size_t start_stride = goes_on ? of->out_stride : 0;
+        const int32_t *start = goes_on ? out : of->start + column;
+        size_t start_stride = goes_on ? of->out_stride : 0;
+        int32_t starts[PQS_GEMM_ROWS * PQS_GEMM_MAX_COLUMNS];
+        if (of->b_offsets && !goes_on) {
+            of->kernel->start_rows(rows, of->k, a, of->a_stride, &of->constants, start,
+                                   of->b_offsets + column, starts);
+            start = starts;
+            start_stride = of->columns;
+        }
         if (left >= of->columns) {
             of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, start,
                              start_stride, out, of->out_stride);
@@ -138,6 +145,8 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
                             .n = plan->n,
                             .panels = panels,
                             .start = start,
+                            .b_offsets = plan->kind == PQS_GEMM_INT8 ? plan->b_offsets : NULL,
+                            .k = plan->k,
                             .a_stride = packs ? pqs_gemm_row_bytes(plan, kernel) : a_stride,
                             .a_step = kernel->a_words * PQS_GEMM_WORD,
                             .block_rows = pqs_gemm_block_rows(plan, kernel),

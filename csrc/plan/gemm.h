@@ -18,6 +18,8 @@ typedef struct {
     size_t n;       /* columns that are there */
     const char *panels;
     const int32_t *start;
+    const int32_t *b_offsets; /* of starts; null: none */
+    size_t k;                 /* bytes of a row that b_offsets meet */
     const char *a; /* rows in words: its own, or those that were packed */
     size_t a_stride, a_step;
     size_t group_steps; /* a part of the steps is cut between groups; 1 where there are none */

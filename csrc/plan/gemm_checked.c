@@ -99,7 +99,7 @@ int pqs_gemm_run_checked(const pqs_gemm_plan *plan, const pqs_gemm_checks *check
     const int status =
         pqs_gemm_begin(plan, panels, start, m, a, a_stride, out, out_stride, scratch, &now);
     if (status != PQS_OK) return status;
-    if (!pqs_gemm_is_sum(plan)) return PQS_ERROR_NO_KERNEL;
+    if (!pqs_gemm_is_sum(plan) || plan->b_offsets) return PQS_ERROR_NO_KERNEL;
     for (*done = 0; *done < m; *done += now.rows) {
         now.rows = m - *done < now.block_rows ? m - *done : now.block_rows;
         now.out = out + *done * out_stride;

@@ -157,7 +157,7 @@ static void pack_places(const pqs_gemm_plan *plan, size_t columns, const int64_t
 
 /* One column of a panel: a word every `columns` words. */
 static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, const int64_t *b,
-                        char *words) {
+                        int64_t offset, char *words) {
     const size_t elements = kernel->b_elements, step_bytes = kernel->columns * PQS_GEMM_WORD;
     const int64_t factor = INT64_C(1) << pqs_gemm_b_shift(plan);
     for (size_t first = 0; first < plan->k; first += elements) {
@@ -173,7 +173,7 @@ static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel
             const uint32_t bits = pqs_gemm_bits_word(plan, b + first, count);
             memcpy(words, &bits, PQS_GEMM_WORD);
         } else if (elements == 4) {
-            for (size_t i = 0; i < count; i++) bytes[i] = (int8_t)b[first + i];
+            for (size_t i = 0; i < count; i++) bytes[i] = (int8_t)(b[first + i] - offset);
             memcpy(words, bytes, PQS_GEMM_WORD);
         } else {
             for (size_t i = 0; i < count; i++) pair[i] = (int16_t)(b[first + i] * factor);
@@ -195,8 +195,9 @@ uint32_t pqs_gemm_a_offset(const pqs_gemm_plan *plan, const pqs_gemm_kernel *ker
     return zero_point + (kernel->a_signed ? (uint32_t)-128 : 128u);
 }
 
-/* sum((a - za) * b) = sum((a + f) * b) - (za + f) * sum(b), where a flip adds f = 128 to every a,
- * or -128 where the kernel's bytes are signed. */
+/* sum((a - za) * b) = sum((a + f) * (b - o)) + o * sum(a + f) - (za + f) * sum(b), where a flip adds
+ * f = 128 to every a, or -128 where the kernel's bytes are signed, and o is the column's offset: its
+ * product is added row by row. */
 int32_t pqs_gemm_start_of(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
                           const int64_t *b) {
     if (plan->kind == PQS_GEMM_PERMUTE) { /* entries are terms less minimum */
@@ -224,7 +225,8 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
         if (pqs_gemm_is_lookup(plan)) {
             pack_places(plan, kernel->columns, own, panel_bytes, panel + at);
         } else if (own) {
-            pack_column(plan, kernel, own, words);
+            const int has_offset = plan->kind == PQS_GEMM_INT8 && plan->b_offsets;
+            pack_column(plan, kernel, own, has_offset ? plan->b_offsets[column] : 0, words);
         } else {
             for (size_t i = 0; i < pqs_gemm_steps(plan, kernel); i++) {
                 memset(words + i * kernel->columns * PQS_GEMM_WORD, 0, PQS_GEMM_WORD);

@@ -48,6 +48,17 @@ class Columns:
         return low, high
 
     @cached_property
+    def byte_offsets(self) -> Ints | None:
+        """What leaves int8 once subtracted from each column, (N,); None: some column is too wide.
+
+        0 for a column that is int8 as it is.
+        """
+        least, most = self.integers.min(axis=1), self.integers.max(axis=1)
+        if (most - least > 255).any():
+            return None
+        return np.asarray(np.where((least < -128) | (most > 127), least + 128, 0))
+
+    @cached_property
     def distinct(self) -> tuple[Ints, Ints]:
         """The integers that occur, ascending, and the place of each among them, (N, K)."""
         values, places = np.unique(self.integers, return_inverse=True)

@@ -307,9 +307,11 @@ class GemmChooser:
     def _gemm(self, chain: Chain, form: GemmForm, columns: Columns) -> Gemm | None:
         key = (chain.b_plane, chain.group, form)
         if key not in self._gemms:
+            b = columns.distinct[1] if form.tables else columns.integers
+            has_offsets = form.kind == "int8" and not columns.interval.fits(8)
             try:
                 self._gemms[key] = Gemm(
-                    form, self._isa, columns.distinct[1] if form.tables else columns.integers
+                    form, self._isa, b, columns.byte_offsets if has_offsets else None
                 )
             except NoKernelError:
                 self._gemms[key] = None
@@ -406,6 +408,7 @@ def _clamping(
         forms += [
             GemmForm(kind, dtype, 32, True, zero_point, 0, low, high, part_steps=steps)
             for kind in sum_kinds(columns, dtype)
+            if kind != "int8" or columns.interval.fits(8)  # offsets hide the prefixes
             for steps in _PARTS
         ]
     return forms, "one accumulator saturates at every addition"

@@ -244,7 +244,7 @@ def _clamped(value: Interval, register: Register) -> Interval:
 
 def sum_kinds(columns: Columns, dtype: np.dtype) -> tuple[str, ...]:
     """Exact products of these operands, the faster first."""
-    bytes_fit = columns.interval.fits(8) and dtype.itemsize == 1
+    bytes_fit = dtype.itemsize == 1 and columns.byte_offsets is not None
     return ("int8", "int16") if bytes_fit else ("int16",)
 
 

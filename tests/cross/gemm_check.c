@@ -31,6 +31,7 @@ typedef struct {
     int64_t b[MAX_N * MAX_K];
     int32_t places[MAX_K];
     int32_t table[257 * 256];
+    int32_t b_offsets[2 * MAX_N];
 } call;
 
 static int64_t a_low(int element) { return element == 0 ? 0 : element == 1 ? -128 : -32768; }
@@ -95,6 +96,17 @@ static int64_t integer_of(const pqs_gemm_plan *plan, int64_t a) {
     return plan->a_values[(a & plan->a_mask) == plan->a_codes[1]];
 }
 
+/* b in any 256 numbers from -383 to 383, of each column its own. */
+static void draw_offsets(call *c) {
+    c->plan.b_offsets = c->b_offsets;
+    for (size_t column = 0; column < c->plan.n; column++) {
+        c->b_offsets[column] = (int32_t)between(-255, 255);
+        for (size_t k = 0; k < c->plan.k; k++) {
+            c->b[column * c->plan.k + k] += c->b_offsets[column];
+        }
+    }
+}
+
 static void draw(call *c, int kind, int isa) {
     const int ordered = kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_TOP || is_grouped(kind);
     const int element = kind == PQS_GEMM_PAIR ? 0 : (int)below(kind == PQS_GEMM_INT16 ? 3 : 2);
@@ -129,6 +141,7 @@ static void draw(call *c, int kind, int isa) {
     for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = between(-reach, reach - 1);
     if (kind == PQS_GEMM_BITS) draw_bits(c);
     if (is_gathered(kind)) draw_table(c);
+    if (kind == PQS_GEMM_INT8 && below(2)) draw_offsets(c);
 }
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) {

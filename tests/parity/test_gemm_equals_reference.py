@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -347,3 +348,32 @@ def test_a_proof_is_as_sharp_as_it_says() -> None:
         machine = qs.Datapath(reduce=(qs.Accumulate(bits, "saturate", start="bias"),))
         expected = qs.matmul(rows, b, machine, bias=bias, kernel="reference")
         assert got.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("zero_points", [False, True], ids=["unsigned", "zero points"])
+def test_weights_beyond_int8(isa: str, zero_points: bool) -> None:
+    """Columns of uint8, or of int8 less zero points: int8 products where the CPU has them.
+
+    Edges of tiles and vectors; sums that wrap and that do not; a bias; a's zero point.
+    """
+    rng = np.random.default_rng(11)
+    bytes_ = isa not in ("portable", "neon", "avx2", "avx512bw")
+    steps = (qs.Accumulate(32, start="bias"), qs.Accumulate(12, start="bias", signed=False))
+    for m, n, k in ((1, 3, 9), (6, 32, 64), (7, 33, 65), (13, 70, 300), (97, 5, 1201)):
+        for step, dtype in itertools.product(steps, (np.uint8, np.int8)):
+            kind = np.int8 if zero_points else np.uint8
+            limits = np.iinfo(kind)
+            b: Any = rng.integers(limits.min, limits.max, (k, n), kind, endpoint=True)
+            b[0, 0] = limits.max
+            if zero_points:
+                zero = rng.integers(-128, 128, n)
+                zero[0] = -128
+                b = qs.QTensor(b, qs.Affine(8), np.ones(n), zero, axis=1)
+            a = integers(rng, dtype, (m, k))
+            spread = qs.Affine(8, signed=dtype == np.int8)
+            operand = qs.QTensor(a, spread, 1.0, int(rng.integers(0, 128)))
+            run = qs.plan(b, qs.Datapath(reduce=(step,)), isa=isa)
+            bias = rng.integers(0, 4096, n)
+            expected = qs.matmul(operand, b, run.datapath, bias=bias, kernel="reference")
+            np.testing.assert_array_equal(run(operand, bias=bias), expected)
+            assert kind_of(run) == ("int8" if bytes_ else "int16")
