@@ -240,3 +240,15 @@ def test_targets_whose_pairs_saturate_reach_the_kernel(name: str) -> None:
     run = qs.plan(b, datapath)
     np.testing.assert_array_equal(run(a), qs.matmul(a, b, datapath, kernel="reference"))
     assert kind_of(run) == ("pair" if _native.isa_available("avx2") else "group")
+
+
+def test_rows_of_int16_that_have_a_zero_point_are_no_words_of_their_own(isa: str) -> None:
+    """The products of exact groups take rows of int16 as they are, but for a zero point."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(-8000, 8000, (7, 64)).astype(np.int16)
+    a, b = qs.QTensor(codes, qs.Affine(14), 1.0, 77), rng.integers(-128, 128, (64, 33))
+    steps = (qs.Accumulate(group=4), qs.Accumulate(22, "saturate"))
+    run = qs.plan(b, qs.Datapath(reduce=steps), isa=isa)
+    expected = qs.matmul(a, b, qs.Datapath(reduce=steps), kernel="reference")
+    np.testing.assert_array_equal(run(a), expected)
+    assert kind_of(run) == "group"
