@@ -155,7 +155,7 @@ def test_the_checker_reads_the_package() -> None:
     """It sees imports that must be there: an empty answer would prove nothing."""
     found = {(i.importer, i.imported) for i in all_imports(PACKAGE)}
     assert {
-        ("_native", "_libpyqsim"),
+        ("_native.values", "_libpyqsim"),
         ("modes", "errors"),
         ("requantize.base", "execution"),
         ("testing.oracle.registers", "datapath"),

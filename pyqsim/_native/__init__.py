@@ -1,0 +1,33 @@
+"""The one importer of the C library: arrays to pointers, values to structs, status to exception."""
+
+from __future__ import annotations
+
+from pyqsim._native.gemm import BitCodes, Gemm, GemmForm
+from pyqsim._native.output import OutputOp, OutputProgram, output
+from pyqsim._native.primitives import narrow_array, philox
+from pyqsim._native.reduce import TRACE, RawEvents, RawTrace, ReduceProgram, zero_point_correction
+from pyqsim._native.values import ISAS, NoKernelError, RawPlace, compiler, isa_available
+from pyqsim._native.windows import Depthwise, Windows
+
+__all__ = [
+    "ISAS",
+    "TRACE",
+    "BitCodes",
+    "Depthwise",
+    "Gemm",
+    "GemmForm",
+    "NoKernelError",
+    "OutputOp",
+    "OutputProgram",
+    "RawEvents",
+    "RawPlace",
+    "RawTrace",
+    "ReduceProgram",
+    "Windows",
+    "compiler",
+    "isa_available",
+    "narrow_array",
+    "output",
+    "philox",
+    "zero_point_correction",
+]
