@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from math import prod
 
@@ -22,6 +20,7 @@ from pyqsim.execution.gemm import ELEMENTS, ChainKernel, ChainSums
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
+from pyqsim.execution.shares import run_shares, thread_count
 from pyqsim.execution.telemetry import BlockResult, Chain
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
 
@@ -188,13 +187,8 @@ class Call:
     def run_blocks(self, threads: int | None) -> list[BlockResult]:
         """Run all rows, block by block, on as many threads as the work is worth."""
         m, n = self.shape
-        wanted = threads or os.cpu_count() or 1
-        workers = wanted if m * n * self._k >= _THREAD_WORK else 1
-        blocks = list(_row_blocks(m, max(self._k, n), workers))
-        if workers <= 1 or len(blocks) <= 1:
-            return [self._run_block(rows) for rows in blocks]
-        with ThreadPoolExecutor(min(workers, len(blocks))) as pool:
-            return list(pool.map(self._run_block, blocks))
+        workers = thread_count(threads) if m * n * self._k >= _THREAD_WORK else 1
+        return run_shares(self._run_block, _row_blocks(m, max(self._k, n), workers), workers)
 
     def _run_block(self, rows: slice) -> BlockResult:
         alone = self.gemms[self.chains[0]] if len(self.chains) == 1 else None
@@ -307,8 +301,7 @@ def _one_number(zero_point: Ints | None) -> int:
     return 0 if zero_point is None else int(zero_point[0])
 
 
-def _row_blocks(m: int, width: int, workers: int) -> Iterator[slice]:
+def _row_blocks(m: int, width: int, workers: int) -> list[slice]:
     """Blocks of rows small enough for the caches, at least one a worker."""
     height = max(1, min(_BLOCK_ELEMENTS // max(width, 1), -(-m // workers)))
-    for start in range(0, m, height):
-        yield slice(start, min(start + height, m))
+    return [slice(start, min(start + height, m)) for start in range(0, m, height)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +11,9 @@ import numpy.typing as npt
 from pyqsim._native import Gemm
 from pyqsim.execution.bits import BitsOrGemm
 from pyqsim.execution.checked import CheckedGemm
+from pyqsim.execution.shares import even_shares, run_shares, thread_count
 
-__all__ = ["DirectGemm", "even_rows"]
+__all__ = ["DirectGemm"]
 
 _THREADED = 1 << 25  # products below which one thread does it all
 
@@ -57,10 +56,9 @@ class DirectGemm:
         run = self.gemm.run_contiguous if self.dtype is _INT32 else self._run_wide
         if m * n * k < _THREADED or threads == 1:
             return out if run(a, out) else None
-        blocks = even_rows(m, threads or os.cpu_count() or 1)
-        with ThreadPoolExecutor(len(blocks)) as pool:
-            done = pool.map(lambda rows: run(a[rows], out[rows]), blocks)
-            return out if all(done) else None
+        workers = thread_count(threads)
+        done = run_shares(lambda rows: run(a[rows], out[rows]), even_shares(m, workers), workers)
+        return out if all(done) else None
 
     def _takes(self, out: Any, shape: tuple[int, int]) -> bool:
         return (
@@ -75,9 +73,3 @@ class DirectGemm:
         done = self.gemm.run_contiguous(a, sums)
         out[...] = sums
         return done
-
-
-def even_rows(m: int, count: int) -> list[slice]:
-    """At most `count` blocks of rows, as even as may be."""
-    height = max(1, -(-m // count))
-    return [slice(start, min(start + height, m)) for start in range(0, m, height)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +12,9 @@ from pyqsim._native import NoKernelError, OutputProgram
 from pyqsim.bounds import Interval
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
-from pyqsim.execution.direct import even_rows
 from pyqsim.execution.gemm import ChainKernel
 from pyqsim.execution.operand import Operand, Patches
+from pyqsim.execution.shares import even_shares, run_shares, thread_count
 from pyqsim.execution.telemetry import Chain
 from pyqsim.parameters import Parameters
 
@@ -69,13 +67,9 @@ class FusedCall:
         n, k = self.kernel.shape
         m = len(a.codes)
         result = np.empty((m, n), dtype=self.dtype)
-        workers = 1 if m * n * k < _THREADED else threads or os.cpu_count() or 1
-        shares = even_rows(m, workers)
-        if len(shares) <= 1:
-            self._run_rows(a, slice(0, m), result)
-            return result
-        with ThreadPoolExecutor(len(shares)) as pool:
-            list(pool.map(lambda rows: self._run_rows(a, rows, result), shares))
+        workers = 1 if m * n * k < _THREADED else thread_count(threads)
+        shares = even_shares(m, workers)
+        run_shares(lambda rows: self._run_rows(a, rows, result), shares, workers)
         return result
 
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:

@@ -87,13 +87,13 @@ def test_threads_and_blocks_change_nothing() -> None:
 
 def test_explain_names_kernel_and_reason() -> None:
     """The user can always ask."""
-    p = qs.plan([[1], [2]], qs.Datapath())
-    p([[3, 4]] * 4)
+    p = qs.plan([[1], [2], [5]], qs.Datapath())
+    p([[3, 4, 6]] * 4)
     assert "gemm, int8 on" in p.explain()
-    p([[3, 4]] * 4, events=True)
+    p([[3, 4, 6]] * 4, events=True)
     assert "lanes: int32 is proven" in p.explain()
     assert "no gemm: events are asked for" in p.explain()
-    p([[3, 4]], events=True)
+    p([[3, 4, 6]], events=True)
     assert "reference (scalar C): M=1 is below" in p.explain()
-    p([[2**40, 4]] * 4)
+    p([[2**40, 4, 6]] * 4)
     assert "not proven" in p.explain()
