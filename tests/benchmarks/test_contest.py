@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from harness import report
 from harness.contest import Contest, Contestant, Past, WrongResultError, hold
 from harness.peaks import Peak, best_peak, peaks, reading, why_no_peaks
 
-from pyqsim.cli.timing import take_turns
+from pyqsim.cli import timing
 
 RIGHT, WRONG = np.array([[1, 2], [3, 4]]), np.array([[1, 2], [9, 4]])
 PAST = partial(Past, 10.0)
@@ -92,14 +93,24 @@ def test_the_peak_is_the_best_of_a_run():
     assert [past.peak_rate(peak, rate) for rate in (2.0, 5.0, 3.0)] == [2.0, 5.0, 5.0]
 
 
-def test_turns_alternate():
-    calls = []
-    found = take_turns({name: partial(calls.append, name) for name in "ab"}, 0.01)
+def test_turns_alternate(monkeypatch: pytest.MonkeyPatch):
+    """By a clock that only the timed calls move."""
+    calls: list[str] = []
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    monkeypatch.setattr(timing, "time", clock)
+    lasts = {"a": 2.0**-12, "b": 2.0**-9}
+
+    def run(name: str) -> None:
+        calls.append(name)
+        clock.now += lasts[name]
+
+    found = timing.take_turns({name: partial(run, name) for name in lasts}, 0.25)
     changes = sum(x != y for x, y in pairwise(calls))
-    assert changes >= 2 * min(timing.turns for timing in found.values()) - 1 > 3
-    assert calls.count("a") >= found["a"].turns * found["a"].calls
-    for timing in found.values():
-        assert 0 < timing.best <= timing.median
+    assert changes >= 2 * min(one.turns for one in found.values()) - 1 > 3
+    for name, one in found.items():
+        assert one.best == one.median == lasts[name]
+        assert calls.count(name) >= one.turns * one.calls
 
 
 def test_only_leaves_pyqsim_in():
