@@ -63,12 +63,12 @@ static inline void float_scale(const pqs_output_columns *step, size_t count,
     float y[PQS_OUTPUT_COLUMNS];
     FOR_COLUMNS y[i] = (float)value[i] * step->scale[i];
     if (step->clamp_before) {
-        FOR_COLUMNS y[i] = y[i] < step->low[i] ? step->low[i] : y[i];
+        FOR_COLUMNS y[i] = y[i] >= step->low[i] ? y[i] : step->low[i];
         FOR_COLUMNS y[i] = y[i] > step->high[i] ? step->high[i] : y[i];
     }
     FOR_COLUMNS {
         /* int64 holds both limits, and the largest float below the upper one. */
-        const float limited = y[i] < -2147483648.0f ? -2147483648.0f : y[i];
+        const float limited = y[i] >= -2147483648.0f ? y[i] : -2147483648.0f;
         const float rounded = rintf(limited > 2147483648.0f ? 2147483648.0f : limited);
         const int64_t whole = (int64_t)rounded;
         value[i] = whole > INT32_MAX ? INT32_MAX : whole;

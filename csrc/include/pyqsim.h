@@ -443,7 +443,7 @@ typedef struct {
     int32_t shift_part;   /* NARROW: enum pqs_shift_part, of shift_data */
     pqs_values data;      /* ADD, MERGE, NARROW; FLOAT_SCALE with a BEFORE: zero point */
     pqs_values shift_data;
-    pqs_floats scale;     /* FLOAT_SCALE */
+    pqs_floats scale;     /* FLOAT_SCALE; what is then no number becomes INT32_MIN */
     pqs_floats second;    /* FLOAT_SCALE: (v * scale * second + addend) * last, each operation */
     pqs_floats addend;    /*   rounded; what is absent is left out */
     pqs_floats last;

@@ -100,11 +100,11 @@ static float float_at(const pqs_floats *data, const output_value *at) {
     return data->at[at->m * data->m_stride + at->n * data->n_stride];
 }
 
-/* rint(y), ties to even; saturated to int32 */
+/* rint(y), ties to even; saturated to int32; no number is the least */
 static int64_t rint_to_int32(float y) {
     y = rintf(y);
     if (y >= 2147483648.0f) return INT32_MAX;
-    if (y < -2147483648.0f) return INT32_MIN;
+    if (!(y >= -2147483648.0f)) return INT32_MIN;
     return (int64_t)y;
 }
 
@@ -126,13 +126,14 @@ static int64_t float_scale(const pqs_output_step *step, int64_t value, const out
     return rint_to_int32(y);
 }
 
-/* round(D(v) * scale), D = round to float64, ties to even; round: ties away; saturated to int32 */
+/* round(D(v) * scale), D = round to float64, ties to even; round: ties away; saturated to int32; no number is
+ * the least */
 static int64_t double_scale(const pqs_output_step *step, int64_t value, const output_value *at) {
     const pqs_doubles *scale = &step->double_scale;
     const double y =
         round((double)value * scale->at[at->m * scale->m_stride + at->n * scale->n_stride]);
     if (y >= 2147483648.0) return INT32_MAX;
-    if (y < -2147483648.0) return INT32_MIN;
+    if (!(y >= -2147483648.0)) return INT32_MIN;
     return (int64_t)y;
 }
 
