@@ -99,7 +99,7 @@ class Plan:
     ) -> Result | tuple[Result, Events]:
         """Run on activations; see `matmul` for the arguments."""
         if type(a) is np.ndarray and not events and not options:
-            if threads is not None and threads != 1:
+            if not (threads is None or (type(threads) is int and threads == 1)):
                 _check_threads(threads)
             result = self._runner.run_direct(a, out, threads)
             if result is not None:
