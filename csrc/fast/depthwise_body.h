@@ -2,17 +2,11 @@
  * larger, subtract, spread (one int32 in every lane), widen_u8, widen_s8 and widen_s16 (elements to
  * lanes), factor (weights as multiply takes them) and multiply(element, factor). */
 #include "fast/depthwise.h"
+#include "fast/unrolled.h"
 #include "pyqsim.h"
 
 #define LANES (sizeof(vector) / 4)
 #define TILE 4 /* windows that share the loads of the weights */
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-/* Accumulators stay in registers only where no loop over them is left. */
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 4")
-#endif
 
 ALWAYS_INLINE vector widen(const int element, const char *from) {
     return element == PQS_ELEMENT_UINT8  ? widen_u8(from)

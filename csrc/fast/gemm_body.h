@@ -5,6 +5,7 @@
  * begin_lanes and end_lanes where lanes do not begin at start. */
 #include "fast/gemm.h"
 #include "fast/gemm_extremes.h"
+#include "fast/unrolled.h"
 
 #define VECTORS 2
 #define LANES (sizeof(vector) / 4)
@@ -19,18 +20,11 @@
 #ifndef multiply_add_flipped
 #define multiply_add_flipped(acc, a, b, held) multiply_add(acc, flip(a, (held)->a_flip), b, held)
 #endif
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #ifndef GROUPED
 ALWAYS_INLINE vector group_value(vector sum, const constants *held) {
     (void)held;
     return sum;
 }
-#endif
-/* Accumulators stay in registers only where no loop over them is left. */
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 6")
 #endif
 
 /* What a tile is beyond its rows: constants in it. */

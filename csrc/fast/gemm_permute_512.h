@@ -1,6 +1,7 @@
 /* Tables of bytes in 512-bit registers: what the tiles of permutations share. The including file
  * defines run_columns(vectors, registers, ...): one row of a, some vectors of columns. */
 #include "fast/gemm_lookup.h"
+#include "fast/unrolled.h"
 
 #include <immintrin.h>
 
@@ -8,12 +9,6 @@ typedef __m512i vector;
 
 #define BYTES sizeof(vector)
 #define VECTORS (COLUMNS / BYTES)
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 4")
-#endif
 
 /* A row of a table of 64, 128 or 256 bytes: 1, 2 or 4 registers. */
 ALWAYS_INLINE void load_table(const size_t registers, const uint8_t *row, vector *table) {

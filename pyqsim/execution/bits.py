@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim._native import BitCodes, Gemm, GemmForm
+from pyqsim._native import BitCodes, GemmForm
 from pyqsim.bounds import Interval
 from pyqsim.execution.operand import AnyRows, Operand
+from pyqsim.execution.two_gemms import Starts, TwoGemms
 
 __all__ = ["BitsOrGemm", "bits_form", "bits_of", "bits_of_dtype"]
 
@@ -23,16 +23,10 @@ _SAMPLE = 256
 
 
 @dataclass(frozen=True, eq=False)
-class BitsOrGemm:
-    """A product of bits, and the one for rows of a with other integers than the two.
+class BitsOrGemm(TwoGemms):
+    """A product of bits, and the one for rows of a with other integers than the two."""
 
-    Attributes
-    ----------
-    bits, other : Gemm
-    """
-
-    bits: Gemm
-    other: Gemm
+    is_ordered = False
 
     @property
     def form(self) -> GemmForm:
@@ -40,51 +34,28 @@ class BitsOrGemm:
         return self.other.form
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(N, K)."""
-        return self.bits.shape
-
-    @property
-    def is_ordered(self) -> bool:
-        """As `Gemm.is_ordered`."""
-        return False
-
-    @property
-    def takes_codes(self) -> bool:
-        """As `Gemm.takes_codes`."""
-        return False
-
-    @property
     def name(self) -> str:
         """Both forms and their instruction sets."""
-        codes = self.bits.form.a_bits
+        codes = self.better.form.a_bits
         assert codes is not None
         low, high = codes.values
         return (
-            f"{self.bits.name} if a, less its zero point, is {low} or {high} (a plain array: and "
-            f"products are {_LARGE} or more), else "
-            f"{self.other.name}"
+            f"{self.better.name} if a, less its zero point, is {low} or {high} (a plain array: "
+            f"and products are {_LARGE} or more), else {self.other.name}"
         )
 
-    def with_bias(self, bias: Ints | None) -> Sequence[npt.NDArray[np.int32] | None]:
-        """What the sums of both start from."""
-        return self.bits.with_bias(bias), self.other.with_bias(bias)
-
     def run(
-        self,
-        a: npt.NDArray[Any],
-        out: npt.NDArray[np.int32],
-        start: Sequence[npt.NDArray[np.int32] | None] | None = None,
+        self, a: npt.NDArray[Any], out: npt.NDArray[np.int32], start: Starts = (None, None)
     ) -> None:
         """As `Gemm.run`."""
-        of_bits, of_other = (None, None) if start is None else start
-        if not self.bits.run_bits(a, out, of_bits):
+        of_bits, of_other = start
+        if not self.better.run_bits(a, out, of_bits):
             self.other.run(a, out, of_other)
 
     def run_contiguous(self, a: npt.NDArray[Any], out: npt.NDArray[np.int32]) -> bool:
         """As `Gemm.run_contiguous`; of few products the one that needs no packing."""
         large = out.size * a.shape[1] >= _LARGE
-        return (large and self.bits.run_contiguous(a, out)) or self.other.run_contiguous(a, out)
+        return (large and self.better.run_contiguous(a, out)) or self.other.run_contiguous(a, out)
 
 
 def bits_form(codes: BitCodes, b: tuple[int, int], form: GemmForm) -> GemmForm:

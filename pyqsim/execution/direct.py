@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim._native import Gemm
-from pyqsim.execution.bits import BitsOrGemm
-from pyqsim.execution.checked import CheckedGemm
 from pyqsim.execution.shares import even_shares, run_shares, thread_count
+from pyqsim.execution.two_gemms import TwoGemms
 
 __all__ = ["DirectGemm"]
 
@@ -27,14 +26,14 @@ class DirectGemm:
 
     Attributes
     ----------
-    gemm : Gemm, CheckedGemm or BitsOrGemm
+    gemm : Gemm or TwoGemms
     explanation : tuple of str
         Lines of `Runner.explain`.
     dtype : dtype
         Of the result: int32, or int64 that int32 holds.
     """
 
-    gemm: Gemm | CheckedGemm | BitsOrGemm
+    gemm: Gemm | TwoGemms
     explanation: tuple[str, ...]
     dtype: np.dtype[Any]
 

@@ -24,6 +24,7 @@ from pyqsim.execution.groups import CLAMPING, Groups, a_shift_of, group_forms, s
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.tables import PLACES, TermTable, is_function_of_two, table_forms
 from pyqsim.execution.telemetry import Chain
+from pyqsim.execution.two_gemms import TwoGemms
 from pyqsim.modes import OverflowRule
 
 __all__ = ["ELEMENTS", "ChainForms", "ChainGemm", "ChainKernel", "ChainSums", "GemmChooser"]
@@ -88,7 +89,7 @@ class ChainSums(Protocol):
 class ChainGemm(ChainKernel):
     """A chain as a packed product, and what its sums start from."""
 
-    gemm: Gemm | CheckedGemm | BitsOrGemm
+    gemm: Gemm | TwoGemms
     start: Any
 
     @property
@@ -188,7 +189,7 @@ class GemmChooser:
             return "this CPU has no kernel for it"
         exact = self._first_checked(chain, [form for form in forms if form.part_steps], columns)
         bits = None if a_bits is None else self._bits(chain, forms[0], columns, a_bits)
-        both: Gemm | CheckedGemm | BitsOrGemm = gemm
+        both: Gemm | TwoGemms = gemm
         if exact is not None:
             both = CheckedGemm(exact, gemm)
         elif bits is not None:

@@ -157,6 +157,29 @@ def test_operands_of_other_kinds() -> None:
             np.testing.assert_array_equal(run(a), expected)
 
 
+def test_codes_in_any_layout() -> None:
+    """Transposed, reversed, every second row and column, read-only, of the other byte order."""
+    rng = np.random.default_rng(8)
+    b = rng.integers(-128, 128, (30, 40)).astype(np.int8)
+    run = qs.plan(b, qs.Datapath(output=(qs.AddBias(32), qs.Narrow(shift=3, bits=20))))
+    for dtype in (np.int8, np.uint8, np.int16):
+        limits = np.iinfo(dtype)
+        whole = rng.integers(limits.min, limits.max, (60, 60), dtype, endpoint=True)
+        frozen = whole[:9, :30].copy()
+        frozen.setflags(write=False)
+        other_order = frozen.astype(frozen.dtype.newbyteorder())
+        views = (
+            whole[:30, :9].T, whole[8::-1, :30], whole[:9, 29::-1],
+            whole[::2, ::2], whole[3:12, 5:35], frozen, other_order,
+        )  # fmt: skip
+        for a in views:
+            expected = qs.matmul(a, b, run.datapath, bias=7, kernel="reference")
+            for operand in (a, qs.QTensor(a, qs.Affine(16))):
+                for _ in range(3):
+                    np.testing.assert_array_equal(run(operand, bias=7), expected)
+                assert "any " in run.explain()
+
+
 def test_a_row_of_data_is_no_column() -> None:
     """Two numbers as (2,), (1, 2) and (2, 1)."""
     run = qs.plan(np.eye(2, dtype=np.int8), qs.Datapath(output=(qs.AddBias(32),)))
