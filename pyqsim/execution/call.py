@@ -16,7 +16,7 @@ from pyqsim.errors import DatapathError
 from pyqsim.execution.bits import bits_of
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
-from pyqsim.execution.gemm import ELEMENTS, ChainKernel, ChainSums
+from pyqsim.execution.gemm import ELEMENTS, ChainKernel, ChainSums, FirstOperand
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
@@ -98,16 +98,15 @@ class Call:
         if self._kernel not in ("auto", "gemm"):
             return f"kernel={self._kernel!r} is asked for"
         dtype, a = self._a.codes.dtype, self._a.interval(chain.a_plane, chain.ks)
-        return gemms.choose(
-            chain,
+        operand = FirstOperand(
             a,
             dtype if self._a.is_plain and dtype in ELEMENTS else None,
             self._a.zero_point(chain.group, slice(None)),
-            self._bias,
             self._a.shifts,
             self._a.integers_by_byte(chain.a_plane),
             partial(bits_of, self._a, chain.a_plane, chain.ks, a),
         )
+        return gemms.choose(chain, operand, self._bias)
 
     def fused_parts(self) -> tuple[ChainKernel, tuple[_native.OutputOp, ...]] | None:
         """The one kernel in int32 lanes and the output steps of any row; None: it is not so."""

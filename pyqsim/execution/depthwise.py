@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim._native import BitCodes, Depthwise, GemmForm, NoKernelError, Windows
+from pyqsim._native import Depthwise, GemmForm, NoKernelError, Windows
 from pyqsim.bounds import Interval
 from pyqsim.datapath import Datapath, Multiply
 from pyqsim.errors import PyqsimError
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
-from pyqsim.execution.gemm import ChainKernel, GemmChooser
+from pyqsim.execution.gemm import ChainKernel, FirstOperand, GemmChooser
 from pyqsim.execution.operand import AnyRows, Operand, Patches
 from pyqsim.execution.telemetry import Chain, raise_trap
 
@@ -130,20 +130,9 @@ class DepthwiseRunner:
         """The integers of b for a chain."""
         return self.b.integers(chain.b_plane, _ALL, chain.ks)
 
-    def choose(
-        self,
-        chain: Chain,
-        a: Interval,
-        dtype: np.dtype[Any] | None,
-        a_zero_point: Ints | None,
-        bias: Ints | None,
-        a_shifts: bool = False,
-        a_patterns: Ints | None = None,
-        a_bits: Callable[[], BitCodes | None] | None = None,
-    ) -> ChainKernel | str:
-        """The kernel, or why there is none; `GemmChooser.choose` has the arguments."""
-        del a_shifts, a_patterns, a_bits  # exact products alone
-        found = self._chooser.find(chain, a, dtype, a_zero_point, bias)
+    def choose(self, chain: Chain, a: FirstOperand, bias: Ints | None) -> ChainKernel | str:
+        """The kernel of exact products, or why there is none; bias: (M, N)."""
+        found = self._chooser.find(chain, a, bias)
         if isinstance(found, str):
             return found
         for form in found.forms:

@@ -27,7 +27,15 @@ from pyqsim.execution.telemetry import Chain
 from pyqsim.execution.two_gemms import TwoGemms
 from pyqsim.modes import OverflowRule
 
-__all__ = ["ELEMENTS", "ChainForms", "ChainGemm", "ChainKernel", "ChainSums", "GemmChooser"]
+__all__ = [
+    "ELEMENTS",
+    "ChainForms",
+    "ChainGemm",
+    "ChainKernel",
+    "ChainSums",
+    "FirstOperand",
+    "GemmChooser",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -68,21 +76,38 @@ class ChainKernel(ABC):
         """The chain's values of some rows of a, into out."""
 
 
+@dataclass(frozen=True, eq=False)
+class FirstOperand:
+    """What is known of a chain's a before any of it is read.
+
+    Attributes
+    ----------
+    interval : Interval
+        Of its integers, the zero point not yet subtracted.
+    dtype : dtype, optional
+        What its integers are handed over as; default: the smallest of `ELEMENTS`.
+    zero_point : ndarray of int64, (1 or M,), optional
+    shifts : bool
+        Whether its integers are sums of few powers of two that a `Shift` may shift by.
+    patterns : ndarray of int64, optional
+        Integers of its bit patterns, where a byte holds those.
+    bits : callable, optional
+        Gives the two that its codes are, or that its integers as `dtype` may be.
+    """
+
+    interval: Interval
+    dtype: np.dtype | None = None
+    zero_point: Ints | None = None
+    shifts: bool = False
+    patterns: Ints | None = None
+    bits: Callable[[], BitCodes | None] | None = None
+
+
 class ChainSums(Protocol):
     """What finds the kernel that stands for a chain."""
 
-    def choose(
-        self,
-        chain: Chain,
-        a: Interval,
-        dtype: np.dtype | None,
-        a_zero_point: Ints | None,
-        bias: Ints | None,
-        a_shifts: bool = False,
-        a_patterns: Ints | None = None,
-        a_bits: Callable[[], BitCodes | None] | None = None,
-    ) -> ChainKernel | str:
-        """The kernel, or why there is none; `GemmChooser.choose` has the arguments."""
+    def choose(self, chain: Chain, a: FirstOperand, bias: Ints | None) -> ChainKernel | str:
+        """The kernel, or why there is none; bias: (M, N)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,37 +175,9 @@ class GemmChooser:
         self._gemms: dict[tuple[int, int, GemmForm], Gemm | None] = {}
         self._tables: dict[tuple[Any, ...], TermTable] = {}
 
-    def choose(
-        self,
-        chain: Chain,
-        a: Interval,
-        dtype: np.dtype | None,
-        a_zero_point: Ints | None,
-        bias: Ints | None,
-        a_shifts: bool = False,
-        a_patterns: Ints | None = None,
-        a_bits: Callable[[], BitCodes | None] | None = None,
-    ) -> ChainGemm | str:
-        """The product that stands for a chain, or why none does.
-
-        Parameters
-        ----------
-        chain : Chain
-        a : Interval
-            Of a's integers, the zero point not yet subtracted.
-        dtype : dtype, optional
-            What a's integers are handed over as; default: the smallest of `ELEMENTS`.
-        a_zero_point : ndarray of int64, (1 or M,), optional
-        bias : ndarray of int64, (M, N), optional
-        a_shifts : bool
-            Whether a's integers are sums of few powers of two that a `Shift` may shift by.
-        a_patterns : ndarray of int64, optional
-            Integers of a's bit patterns, where a byte holds those.
-        a_bits : callable, optional
-            Gives the two that a's codes are, or that its integers as `dtype` may be.
-        """
-        tabulate = partial(self._tabulated, chain, _bytes_of(dtype, a, a_patterns), a, a_shifts)
-        found = self.find(chain, a, dtype, a_zero_point, bias, tabulate)
+    def choose(self, chain: Chain, a: FirstOperand, bias: Ints | None) -> ChainGemm | str:
+        """The product that stands for a chain, or why none does; bias: (M, N)."""
+        found = self.find(chain, a, bias, partial(self._tabulated, chain, a))
         if isinstance(found, str):
             return found
         forms, columns = found.forms, found.columns
@@ -188,7 +185,7 @@ class GemmChooser:
         if gemm is None:
             return "this CPU has no kernel for it"
         exact = self._first_checked(chain, [form for form in forms if form.part_steps], columns)
-        bits = None if a_bits is None else self._bits(chain, forms[0], columns, a_bits)
+        bits = None if a.bits is None else self._bits(chain, forms[0], columns, a.bits)
         both: Gemm | TwoGemms = gemm
         if exact is not None:
             both = CheckedGemm(exact, gemm)
@@ -199,18 +196,16 @@ class GemmChooser:
     def find(
         self,
         chain: Chain,
-        a: Interval,
-        dtype: np.dtype | None,
-        a_zero_point: Ints | None,
+        a: FirstOperand,
         bias: Ints | None,
         tabulate: Callable[[int, Interval], Forms] | None = None,
     ) -> ChainForms | str:
-        """The forms that may stand for a chain, or why none does; arguments as for `choose`.
+        """The forms that may stand for a chain, or why none does; bias: (M, N).
 
         `tabulate` finds forms of other than exact products, for the zero point and bias it gets.
         """
         folds = self._datapath.product == Multiply("fold")
-        zero_point = ZERO if a_zero_point is None or folds else interval_of(a_zero_point)
+        zero_point = ZERO if a.zero_point is None or folds else interval_of(a.zero_point)
         if zero_point.low < zero_point.high:
             return "rows of a differ in their zero point"
         if bias is not None and bias.strides[0] and len(bias) > 1:
@@ -218,7 +213,7 @@ class GemmChooser:
         columns = self._columns_of(chain)
         start = ZERO if bias is None else interval_of(bias)
         groups = self._groups_of(chain)
-        found = _forms(self._datapath, columns, groups, a, dtype, zero_point.low, start)
+        found = _forms(self._datapath, columns, groups, a.interval, a.dtype, zero_point.low, start)
         if isinstance(found, str) and tabulate is not None:
             why, found = found, tabulate(zero_point.low, start)
             found = f"{why}; {found}" if isinstance(found, str) else found
@@ -226,16 +221,9 @@ class GemmChooser:
             return found
         return ChainForms(*found, columns, None if bias is None or not len(bias) else bias[0])
 
-    def _tabulated(
-        self,
-        chain: Chain,
-        what: np.dtype | Ints | None,
-        a: Interval,
-        a_shifts: bool,
-        zero_point: int,
-        bias: Interval,
-    ) -> Forms:
-        """Forms of terms from a table; `what`: a's dtype, or the integers of its bit patterns."""
+    def _tabulated(self, chain: Chain, a: FirstOperand, zero_point: int, bias: Interval) -> Forms:
+        """Forms of terms from a table."""
+        what = _bytes_of(a)
         product, columns = self._datapath.product, self._columns_of(chain)
         if what is None:
             return "no byte holds a"
@@ -247,12 +235,12 @@ class GemmChooser:
         if places > PLACES:
             return f"b has {places} distinct integers, and tables have {PLACES} places"
         own = what if isinstance(what, np.dtype) else what.tobytes()
-        key = (chain.b_plane, chain.group, own, zero_point, a_shifts)
+        key = (chain.b_plane, chain.group, own, zero_point, a.shifts)
         if key not in self._tables:
-            shifts = (a_shifts, self._b.shifts)
+            shifts = (a.shifts, self._b.shifts)
             self._tables[key] = TermTable(product, columns, what, zero_point, shifts)
         return table_forms(
-            self._datapath, self._tables[key], a, bias, _saturating_step(self._datapath)
+            self._datapath, self._tables[key], a.interval, bias, _saturating_step(self._datapath)
         )
 
     def _bits(
@@ -324,12 +312,12 @@ def _holds(dtype: np.dtype, interval: Interval) -> bool:
     return limits.min <= interval.low and interval.high <= limits.max
 
 
-def _bytes_of(dtype: np.dtype | None, a: Interval, patterns: Ints | None) -> np.dtype | Ints | None:
+def _bytes_of(a: FirstOperand) -> np.dtype | Ints | None:
     """The dtype of 8 bits that holds a, or the integers of its bit patterns; None: neither."""
-    if dtype is not None and dtype.itemsize == 1:
-        return dtype
-    held = next((one for one in ELEMENTS if one.itemsize == 1 and _holds(one, a)), None)
-    return patterns if held is None else held
+    if a.dtype is not None and a.dtype.itemsize == 1:
+        return a.dtype
+    held = (one for one in ELEMENTS if one.itemsize == 1 and _holds(one, a.interval))
+    return next(held, a.patterns)
 
 
 def _multiplies(product: Product) -> bool:

@@ -18,7 +18,7 @@ from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.direct import DirectGemm
 from pyqsim.execution.doors import check_call, explicit_order
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
-from pyqsim.execution.gemm import ELEMENTS, GemmChooser
+from pyqsim.execution.gemm import ELEMENTS, FirstOperand, GemmChooser
 from pyqsim.execution.operand import AnyRows, Operand
 from pyqsim.execution.telemetry import Chain, collect_events, raise_trap
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
@@ -215,9 +215,8 @@ class Runner:
         if not self._passes(dtype, interval):
             return None
         chain = Chain(0, 0, 0, 0, k)
-        found = self._gemms.choose(
-            chain, interval, dtype, None, None, a_bits=lambda: bits_of_dtype(dtype)
-        )
+        a = FirstOperand(interval, dtype, bits=lambda: bits_of_dtype(dtype))
+        found = self._gemms.choose(chain, a, None)
         if isinstance(found, str):
             return None
         return DirectGemm(
