@@ -48,7 +48,7 @@ typedef void pqs_gemm_start_rows(size_t rows, size_t k, const char *a, size_t a_
                                  const int32_t *offsets, int32_t *starts);
 
 typedef struct {
-    size_t b_elements; /* k of one 4-byte word of b: 4 int8, 2 int16 or 32 bits */
+    size_t b_elements; /* k of one 4-byte word of b: 4 int8, 2 int16, 1 int16 twice or 32 bits */
     size_t a_words;    /* words of a for one of b: 1; 2: one a k, its other half 0; 16: tables;
                           4: one a k, a row of tables */
     int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
@@ -83,6 +83,11 @@ extern const pqs_gemm_kernel pqs_gemm_clamp__neon;
  * and never changes a later comparison. */
 extern const pqs_gemm_kernel pqs_gemm_top__avxvnni;
 extern const pqs_gemm_kernel pqs_gemm_top__avx512vnni;
+
+/* The same, a and b in both halves of their words: each product comes twice, half as large, so that
+ * the operands need one bit less. */
+extern const pqs_gemm_kernel pqs_gemm_top_halves__avxvnni;
+extern const pqs_gemm_kernel pqs_gemm_top_halves__avx512vnni;
 
 /* Groups: a sum for each `group_steps` steps, brought into [minimum, maximum] and added to the outer
  * accumulator, which wraps or is clamped at every addition. int32 holds every number on the way.

@@ -278,7 +278,9 @@ enum pqs_gemm_kind {
     PQS_GEMM_GATHER_CLAMP = 10, /* as CLAMP; int32 holds rail + term */
     PQS_GEMM_PERMUTE = 11,      /* sums mod 2^32 */
     PQS_GEMM_PERMUTE_CLAMP = 12, /* as CLAMP; int16 holds terms and rails, or int32 rail + term */
-    PQS_GEMM_BITS = 13 /* sums mod 2^32; a: 8 bits, two codes; b: two integers */
+    PQS_GEMM_BITS = 13, /* sums mod 2^32; a: 8 bits, two codes; b: two integers */
+    PQS_GEMM_TOP_HALVES = 14 /* as TOP; int16 holds (a - a_zero_point) * 2^a_shift and
+                                b * 2^(31 - bits - a_shift) */
 };
 
 enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
@@ -291,7 +293,7 @@ typedef struct {
     size_t k;          /* 1 or more */
     int32_t bits;      /* 1..32: of the result, sums mod 2^bits; CLAMP: unused */
     int32_t is_signed; /* whether those are sign-extended */
-    int32_t a_shift;   /* TOP, GROUP_TOP */
+    int32_t a_shift;   /* TOP, TOP_HALVES, GROUP_TOP */
     int32_t a_zero_point; /* subtracted from every a; PAIR: 0 */
     int32_t minimum;   /* CLAMP: they hold 0 and every start; GROUP, GROUP_CLAMP: they hold 0;
                           PERMUTE: this is the least of all terms and 0 */
@@ -325,8 +327,8 @@ int pqs_gemm_isa(const pqs_gemm_plan *plan);
 /* Bytes of panels, int32 of start, bytes of scratch; all 0 where there is no kernel. */
 void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, size_t *scratch);
 
-/* Write b's panels, and what the sums start from without a bias (mod 2^32; TOP: a bias is added
- * to it times 2^(32 - bits)).
+/* Write b's panels, and what the sums start from without a bias (mod 2^32; TOP and TOP_HALVES:
+ * a bias is added to it times 2^(32 - bits)).
  * b: (k, n) at b[n * b_stride + k]; int8 or int16 holds its elements, as the kind has it.
  * PQS_ERROR_OPERAND: a place is not in a row. */
 int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, void *panels,

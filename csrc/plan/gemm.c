@@ -91,7 +91,7 @@ void pqs_keep_bits(int bits, int is_signed, size_t rows, size_t n, int32_t *out,
 /* From what the lanes hold to numbers of `bits` bits. */
 static void finish(const pqs_gemm_plan *plan, size_t rows, int32_t *out, size_t out_stride) {
     if (pqs_gemm_clamps(plan) || plan->bits == 32) return;
-    if (plan->kind != PQS_GEMM_TOP) {
+    if (!pqs_gemm_is_top(plan)) {
         pqs_keep_bits(plan->bits, plan->is_signed, rows, plan->n, out, out_stride);
         return;
     }

@@ -36,6 +36,7 @@ typedef struct {
 const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa);
 int pqs_gemm_is_sum(const pqs_gemm_plan *plan);
 int pqs_gemm_is_grouped(const pqs_gemm_plan *plan);
+int pqs_gemm_is_top(const pqs_gemm_plan *plan);
 int pqs_gemm_b_shift(const pqs_gemm_plan *plan);
 size_t pqs_gemm_row_length(const pqs_gemm_plan *plan);
 int pqs_gemm_is_lookup(const pqs_gemm_plan *plan);

@@ -78,14 +78,23 @@ static int places_are_valid(const pqs_gemm_plan *plan) {
     return 1;
 }
 
+/* Whether a sum, not that of a group, stands at the top of the lane. */
+int pqs_gemm_is_top(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_TOP || plan->kind == PQS_GEMM_TOP_HALVES;
+}
+
+static int has_top(const pqs_gemm_plan *plan) {
+    return pqs_gemm_is_top(plan) || plan->kind == PQS_GEMM_GROUP_TOP;
+}
+
 /* Bits of the accumulator at the top of the lane. */
 static int top_bits(const pqs_gemm_plan *plan) {
-    return plan->kind == PQS_GEMM_TOP ? plan->bits : plan->group_bits;
+    return pqs_gemm_is_top(plan) ? plan->bits : plan->group_bits;
 }
 
 int pqs_gemm_b_shift(const pqs_gemm_plan *plan) {
-    const int top = plan->kind == PQS_GEMM_TOP || plan->kind == PQS_GEMM_GROUP_TOP;
-    return top ? 32 - top_bits(plan) - plan->a_shift : 0;
+    const int lane = plan->kind == PQS_GEMM_TOP_HALVES ? 31 : 32; /* twice half a product */
+    return has_top(plan) ? lane - top_bits(plan) - plan->a_shift : 0;
 }
 
 static int valid_tables(const pqs_gemm_plan *plan) {
@@ -102,7 +111,6 @@ static int valid_tables(const pqs_gemm_plan *plan) {
 }
 
 static int valid(const pqs_gemm_plan *plan) {
-    const int top = plan->kind == PQS_GEMM_TOP || plan->kind == PQS_GEMM_GROUP_TOP;
     return plan->k >= 1 && plan->a_element >= PQS_ELEMENT_UINT8 &&
            plan->a_element <= PQS_ELEMENT_INT16 &&
            !(is_bytes(plan) && plan->a_element == PQS_ELEMENT_INT16) &&
@@ -114,7 +122,7 @@ static int valid(const pqs_gemm_plan *plan) {
            (!plan->places || !(pqs_gemm_is_sum(plan) || plan->kind == PQS_GEMM_TABLE ||
                                plan->kind == PQS_GEMM_BITS || pqs_gemm_is_lookup(plan))) &&
            (!pqs_gemm_is_grouped(plan) || (plan->group >= 2 && plan->group % 2 == 0)) &&
-           (!top ||
+           (!has_top(plan) ||
             (top_bits(plan) >= 2 && plan->a_shift >= 0 && plan->a_shift <= 15 &&
              pqs_gemm_b_shift(plan) >= 0 && pqs_gemm_b_shift(plan) <= 15));
 }
@@ -177,6 +185,7 @@ static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel
             memcpy(words, bytes, PQS_GEMM_WORD);
         } else {
             for (size_t i = 0; i < count; i++) pair[i] = (int16_t)(b[first + i] * factor);
+            if (elements == 1) pair[1] = pair[0];
             memcpy(words, pair, PQS_GEMM_WORD);
         }
         words += step_bytes;

@@ -66,6 +66,16 @@ static void spread_row(const pqs_gemm_plan *plan, const char *row, uint32_t *wor
     }
 }
 
+/* One k a word: each element in both halves. */
+static void double_row(const pqs_gemm_plan *plan, const char *row, uint32_t *words) {
+    for (size_t first = 0; first < plan->k; first += CHUNK) {
+        const size_t count = plan->k - first < CHUNK ? plan->k - first : CHUNK;
+        int16_t wide[CHUNK];
+        center(plan, row, first, count, wide);
+        for (size_t i = 0; i < count; i++) words[first + i] = (uint16_t)wide[i] * 0x10001u;
+    }
+}
+
 static void gather_bytes(const pqs_gemm_plan *plan, const char *row, char *to) {
     for (size_t k = 0; k < plan->k; k++) to[k] = row[plan->places[k]];
 }
@@ -91,6 +101,8 @@ static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, si
         tabulate_row(plan, plane, row, to);
     } else if (pqs_gemm_is_lookup(plan)) {
         number_row(plan, row, (uint32_t *)(void *)to);
+    } else if (plan->kind == PQS_GEMM_TOP_HALVES) {
+        double_row(plan, row, (uint32_t *)(void *)to);
     } else if (kernel->a_words == 2) {
         spread_row(plan, row, (uint32_t *)(void *)to);
     } else if (kernel->b_elements == 4 && plan->places) {

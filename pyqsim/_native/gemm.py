@@ -66,8 +66,8 @@ class GemmForm:
 
     Attributes
     ----------
-    kind : {"int8", "int16", "clamp", "top", "table", "pair", "group", "group_clamp", "group_top", \
-"gather", "gather_clamp", "permute", "permute_clamp", "bits"}
+    kind : {"int8", "int16", "clamp", "top", "top_halves", "table", "pair", "group", "group_clamp", \
+"group_top", "gather", "gather_clamp", "permute", "permute_clamp", "bits"}
     a_dtype : dtype
         uint8, int8 or int16.
     bits, signed
@@ -232,7 +232,7 @@ class Gemm:
         if bias is None:
             return None
         start = self._start.view(np.uint32).copy()
-        factor = 1 << (32 - self.form.bits) if self.form.kind == "top" else 1
+        factor = 1 << (32 - self.form.bits) if self.form.kind in ("top", "top_halves") else 1
         start[: self.shape[0]] += (bias * factor).astype(np.uint32)
         return start.view(np.int32)
 

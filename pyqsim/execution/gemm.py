@@ -386,9 +386,10 @@ def _clamping(
     forms = []
     if step.signed and step.overflow.rule is OverflowRule.SATURATE:
         bits = (high - low).bit_length()
-        shift = a_shift_of(a, columns.interval, 32 - bits)
-        if shift is not None:
-            forms.append(GemmForm("top", dtype, bits, True, zero_point, shift, places=places))
+        for kind, lane in (("top", 32), ("top_halves", 31)):
+            shift = a_shift_of(a, columns.interval, lane - bits)
+            if shift is not None:
+                forms.append(GemmForm(kind, dtype, bits, True, zero_point, shift, places=places))
     if bounds.add(Interval(low, high), bounds.scale(a, columns.interval)).fits(32):
         forms.append(GemmForm("clamp", dtype, 32, True, zero_point, 0, low, high, places=places))
     if not forms:

@@ -77,6 +77,8 @@ static int is_gathered(int kind) {
     return kind == PQS_GEMM_GATHER || kind == PQS_GEMM_GATHER_CLAMP;
 }
 
+static int is_top(int kind) { return kind == PQS_GEMM_TOP || kind == PQS_GEMM_TOP_HALVES; }
+
 static int is_clamped(int kind) { return kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_GATHER_CLAMP; }
 
 /* A row of zeros, then terms for each byte of a; b: places in them. */
@@ -108,7 +110,7 @@ static void draw_offsets(call *c) {
 }
 
 static void draw(call *c, int kind, int isa) {
-    const int ordered = kind == PQS_GEMM_CLAMP || kind == PQS_GEMM_TOP || is_grouped(kind);
+    const int ordered = kind == PQS_GEMM_CLAMP || is_top(kind) || is_grouped(kind);
     const int element = kind == PQS_GEMM_PAIR ? 0 : (int)below(kind == PQS_GEMM_INT16 ? 3 : 2);
     c->m = (size_t)between(1, MAX_M);
     c->plan = (pqs_gemm_plan){.kind = kind,
@@ -121,10 +123,11 @@ static void draw(call *c, int kind, int isa) {
                               .a_zero_point = ordered || kind == PQS_GEMM_PAIR
                                                   ? 0
                                                   : (int32_t)between(-128, 255)};
-    if (kind == PQS_GEMM_TOP) { /* |a| <= 255 takes 7 bits more, |b| <= 128 takes 8 */
-        c->plan.bits = (int32_t)between(17, 32);
+    if (is_top(kind)) { /* |a| <= 255 takes 7 bits more, |b| <= 128 takes 8 */
+        const int lane = kind == PQS_GEMM_TOP ? 32 : 31;
+        c->plan.bits = (int32_t)between(lane - 15, lane);
         c->plan.is_signed = 1;
-        c->plan.a_shift = 32 - c->plan.bits < 7 ? 32 - c->plan.bits : 7;
+        c->plan.a_shift = lane - c->plan.bits < 7 ? lane - c->plan.bits : 7;
     }
     c->plan.a_mask = (int32_t)between(1, 255);
     for (int i = 0; i < 2; i++) {
@@ -196,9 +199,9 @@ static int64_t expected(const call *c, size_t row, size_t column) {
     for (size_t k = 0; k < c->plan.k; k++) {
         sum += term(c, row, column, k);
         if (is_clamped(c->plan.kind)) sum = clamp(sum, c->plan.minimum, c->plan.maximum);
-        if (c->plan.kind == PQS_GEMM_TOP) sum = clamp(sum, -half, half - 1);
+        if (is_top(c->plan.kind)) sum = clamp(sum, -half, half - 1);
     }
-    if (is_clamped(c->plan.kind) || c->plan.kind == PQS_GEMM_TOP) return sum;
+    if (is_clamped(c->plan.kind) || is_top(c->plan.kind)) return sum;
     return modulo(&c->plan, sum);
 }
 
@@ -244,11 +247,11 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const int isa = atoi(argv[i]);
         int ran = 0;
-        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_BITS; kind++) {
+        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_TOP_HALVES; kind++) {
             if (kind == PQS_GEMM_TABLE || kind == PQS_GEMM_PERMUTE || kind == PQS_GEMM_PERMUTE_CLAMP) {
                 continue; /* x86 only */
             }
-            const pqs_gemm_plan probe = {.kind = kind, .isa = isa, .n = 1, .k = 1, .bits = 32,
+            const pqs_gemm_plan probe = {.kind = kind, .isa = isa, .n = 1, .k = 1, .bits = 31,
                                          .group = 2, .group_bits = 32, .a_mask = 1,
                                          .tables = c.table, .entries = 1};
             const int found = pqs_gemm_isa(&probe);

@@ -110,6 +110,8 @@ def test_forms_are_what_they_are_for(isa: str) -> None:
         (qs.Accumulate(32), np.int8, "int8" if bytes_ else "int16"),
         (qs.Accumulate(32), np.int16, "int16"),
         (qs.Accumulate(20, "saturate"), np.int8, "top" if vnni else "clamp"),
+        (qs.Accumulate(16, "saturate"), np.uint8, "top_halves" if vnni else "clamp"),
+        (qs.Accumulate(15, "saturate"), np.int8, "top_halves" if vnni else "clamp"),
         (qs.Accumulate(14, "saturate"), np.int8, "clamp"),
         (qs.Accumulate(27, "saturate"), np.int8, "int8" if bytes_ else "int16"),
         (qs.Accumulate(32, "trap"), np.int8, "int8" if bytes_ else "int16"),
