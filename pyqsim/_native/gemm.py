@@ -66,8 +66,8 @@ class GemmForm:
 
     Attributes
     ----------
-    kind : {"int8", "int16", "clamp", "top", "top_halves", "table", "pair", "group", "group_clamp", \
-"group_top", "gather", "gather_clamp", "permute", "permute_clamp", "bits"}
+    kind : {"int8", "int16", "clamp", "top", "top_halves", "table", "pair", "group", \
+"group_clamp", "group_top", "gather", "gather_clamp", "permute", "permute_clamp", "bits"}
     a_dtype : dtype
         uint8, int8 or int16.
     bits, signed
