@@ -133,17 +133,19 @@ class OutputProgram:
     ops : tuple of OutputOp
         63 bits are proven to hold every sum and every numerator.
     isa : str
+    columns : int
+        Columns that the steps' arrays have numbers for: all are looked at.
 
     Raises
     ------
     NoKernelError
-        If the kernel does not know the steps.
+        If the kernel does not know the steps, or cannot shift by as much.
     """
 
-    def __init__(self, ops: tuple[OutputOp, ...], isa: str) -> None:
+    def __init__(self, ops: tuple[OutputOp, ...], isa: str, columns: int = 0) -> None:
         self._ops, self._isa = ops, ISA_NUMBERS[isa]  # the structs point into ops
         self._steps = _output_steps(ops)
-        self.run(np.empty((0, 0), dtype=np.int64))
+        self.run(np.empty((0, columns), dtype=np.int64))
 
     def run(self, values: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> None:
         """Replace values (m, n), C-contiguous, by their output, which their dtype must hold."""

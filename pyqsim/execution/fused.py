@@ -56,7 +56,7 @@ class FusedCall:
             return None
         kernel, ops = parts
         try:
-            output = OutputProgram(ops, isa) if ops else None
+            output = OutputProgram(ops, isa, call.shape[1]) if ops else None
         except NoKernelError:
             return None
         why = (f"{what}: {kernel.explanation}",)

@@ -170,16 +170,19 @@ class Operand:
 
     def interval(self, plane: int, ks: slice) -> Interval:
         """Extremes of N, from the codes that are there."""
-        if isinstance(self.codes, (Patches, AnyRows)):
-            found = self.codes.extremes()
-        else:
-            codes = self.codes[:, ks]
-            found = Interval(int(codes.min()), int(codes.max())) if codes.size else ZERO
+        found = self.code_interval(ks)
         if self.tables is None or not self.codes.size:
             return found
         table = self.tables[plane]
         present = table[np.arange(found.low, found.high + 1) & (len(table) - 1)]
         return Interval(int(present.min()), int(present.max()))
+
+    def code_interval(self, ks: slice) -> Interval:
+        """Extremes of the codes themselves."""
+        if isinstance(self.codes, (Patches, AnyRows)):
+            return self.codes.extremes()
+        codes = self.codes[:, ks]
+        return Interval(int(codes.min()), int(codes.max())) if codes.size else ZERO
 
     def zero_point_interval(self, group: int) -> Interval:
         """Extremes of a group's zero points."""

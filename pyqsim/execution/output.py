@@ -325,7 +325,7 @@ class OutputPipeline:
             ops[self.correction_at] = replace(ops[self.correction_at], data=corrections)
         if lanes_isa is not None and self.fits_word and len(values) == 1:
             try:
-                _native.OutputProgram(tuple(ops), lanes_isa).run(values[0])
+                _native.OutputProgram(tuple(ops), lanes_isa, self._shape[1]).run(values[0])
             except _native.NoKernelError:
                 pass
             else:

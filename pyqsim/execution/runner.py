@@ -123,7 +123,7 @@ class Runner:
             return fused
         if a.codes.size * self.shape[1] <= _LONG_SUM:
             return fused
-        return self._fused_within(a, data, a.interval(0, slice(None)))
+        return self._fused_within(a, data, a.code_interval(slice(None)))
 
     def _fused_within(self, a: Operand, data: CallData, codes: Interval | None) -> FusedCall | None:
         """`FusedCall` of codes in an interval, or of any; made when it is asked for again."""
