@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from typing import TypeVar
 
 __all__ = ["even_shares", "run_shares", "thread_count"]
@@ -29,6 +30,9 @@ def run_shares(
     run: Callable[[slice], Result], shares: Sequence[slice], threads: int
 ) -> list[Result]:
     """What `run` makes of every share, on at most so many threads; what one raises is raised."""
+    others = min(threads, len(shares)) - 1
+    if others < 1:
+        return [run(rows) for rows in shares]
     results: dict[int, Result] = {}
     left = iter(enumerate(shares))
 
@@ -36,13 +40,22 @@ def run_shares(
         for index, rows in left:  # one iterator: each share goes to one thread
             results[index] = run(rows)
 
-    others = min(threads, len(shares)) - 1
-    if others < 1:
+    pool = _kept_threads(os.getpid(), others)
+    started = [pool.submit(work) for _ in range(others)]
+    try:
         work()
-    else:
-        with ThreadPoolExecutor(others) as pool:
-            started = [pool.submit(work) for _ in range(others)]
-            work()
-        for one in started:
-            one.result()
+    finally:  # nothing is left to those that have not begun
+        begun = [one for one in started if not one.cancel()]
+        wait(begun)
+    for one in begun:
+        one.result()
     return [results[index] for index in range(len(shares))]
+
+
+@cache
+def _kept_threads(process: int, count: int) -> ThreadPoolExecutor:
+    """Threads that wait for the next call: to start one takes longer than to wake it.
+
+    A forked process has none of its parent's, so each has its own.
+    """
+    return ThreadPoolExecutor(count, thread_name_prefix=f"pyqsim-{process}")
