@@ -120,7 +120,9 @@ def _accuracy(
     except (DatapathError, QuantizationError):
         return None
     codes = quantized.input.tensor(images[..., np.newaxis])
-    right = int((run_network(quantized, codes, threads=threads).predictions() == labels).sum())
+    right = int(
+        (run_network(quantized, codes, events=False, threads=threads).predictions() == labels).sum()
+    )
     return Accuracy(network.name, one.name, str(fmt), bits, right / len(labels))
 
 

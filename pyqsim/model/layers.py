@@ -73,13 +73,13 @@ class DotProduct:
                 total, count = total + count, step.output_count(count)
         return total
 
-    def _data(self, threads: int | None) -> dict[str, Any]:
+    def _data(self, threads: int | None, events: bool) -> dict[str, Any]:
         return {
             "bias": self.bias,
             "requantize": self.requantize,
             "merge": self.merge,
             "encoding": self.encoding,
-            "events": True,
+            "events": events,
             "threads": threads,
         }
 
@@ -99,27 +99,31 @@ class Conv2d(DotProduct):
     stride: int = 1
     padding: int = 0
 
-    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, Events]:
-        """(B, H, W, C) to (B, OH, OW, N), and the events."""
-        y, events = ops.conv2d(
+    def run(
+        self, x: QTensor, threads: int | None = None, events: bool = True
+    ) -> tuple[Value, Events | None]:
+        """(B, H, W, C) to (B, OH, OW, N), and the events where they are asked for."""
+        found = ops.conv2d(
             x,
             self.weight,
             self.datapath,
             stride=self.stride,
             padding=self.padding,
-            **self._data(threads),
+            **self._data(threads, events),
         )
-        return y, events
+        return found if events else (found, None)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Linear(DotProduct):
     """A dense layer; the weight is (K, N)."""
 
-    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, Events]:
-        """(B, K) to (B, N), and the events."""
-        y, events = ops.linear(x, self.weight, self.datapath, **self._data(threads))
-        return y, events
+    def run(
+        self, x: QTensor, threads: int | None = None, events: bool = True
+    ) -> tuple[Value, Events | None]:
+        """(B, K) to (B, N), and the events where they are asked for."""
+        found = ops.linear(x, self.weight, self.datapath, **self._data(threads, events))
+        return found if events else (found, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,12 @@ class MaxPool2d:
     name: str
     size: int
 
-    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, None]:  # noqa: ARG002 - every layer takes it
+    def run(
+        self,
+        x: QTensor,
+        threads: int | None = None,  # noqa: ARG002 - every layer takes it
+        events: bool = True,  # noqa: ARG002 - likewise
+    ) -> tuple[Value, None]:
         """(B, H, W, C) to (B, H // size, W // size, C); nothing to overflow."""
         return ops.max_pool2d(x, self.size), None
 
@@ -140,7 +149,12 @@ class Flatten:
 
     name: str
 
-    def run(self, x: QTensor, threads: int | None = None) -> tuple[Value, None]:  # noqa: ARG002 - every layer takes it
+    def run(
+        self,
+        x: QTensor,
+        threads: int | None = None,  # noqa: ARG002 - every layer takes it
+        events: bool = True,  # noqa: ARG002 - likewise
+    ) -> tuple[Value, None]:
         """(B, H, W, C) to (B, H * W * C)."""
         codes = x.codes.reshape(len(x.codes), -1)
         return QTensor(codes, x.format, x.scale, x.zero_point), None

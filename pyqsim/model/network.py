@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.errors import DatapathError, OperandError
+from pyqsim.errors import DatapathError, ModeError, OperandError
 from pyqsim.events import Events
 from pyqsim.model.layers import DotProduct, Layer, Value
 from pyqsim.ops import Encoding
@@ -65,7 +65,7 @@ class LayerRun:
     input : QTensor
     output : QTensor, or ndarray of int of the last layer
     events : Events or None
-        None for a layer without accumulators.
+        None for a layer without accumulators, and where they were not asked for.
     additions : int
         How often an accumulator of the layer added something.
     """
@@ -88,11 +88,13 @@ class Result:
     unit : ndarray of float64, (N,)
         The real number that a logit of 1 stands for, one a channel.
     layers : tuple of LayerRun
+    has_events : bool
     """
 
     logits: npt.NDArray[Any]
     unit: npt.NDArray[np.float64]
     layers: tuple[LayerRun, ...]
+    has_events: bool = True
 
     def real(self) -> npt.NDArray[np.float64]:
         """Logits as real numbers: one float64 product each, the same on every machine."""
@@ -104,7 +106,15 @@ class Result:
 
     @property
     def overflows(self) -> int:
-        """Overflows of all layers."""
+        """Overflows of all layers.
+
+        Raises
+        ------
+        ModeError
+            If the network ran without events: nobody counted.
+        """
+        if not self.has_events:
+            raise ModeError("overflows: run with events=False, allowed: run with events=True")
         return sum(run.events.overflows for run in self.layers if run.events)
 
     @property
@@ -113,7 +123,7 @@ class Result:
         return sum(run.additions for run in self.layers)
 
 
-def run(network: Network, x: QTensor, *, threads: int | None = None) -> Result:
+def run(network: Network, x: QTensor, *, events: bool = True, threads: int | None = None) -> Result:
     """Run a network.
 
     Parameters
@@ -121,6 +131,9 @@ def run(network: Network, x: QTensor, *, threads: int | None = None) -> Result:
     network : Network
     x : QTensor, (B, ...)
         Encoded as ``network.input`` says; its shape is what the first layer takes.
+    events : bool
+        Whether every layer's overflows and extremes are found; without, matrix products are much
+        faster, as in `pyqsim.matmul`.
     threads : int, optional
         As in `pyqsim.matmul`; changes nothing but the time.
 
@@ -157,14 +170,14 @@ def run(network: Network, x: QTensor, *, threads: int | None = None) -> Result:
     runs = []
     for layer in network.layers:
         assert isinstance(value, QTensor)  # Network: only the last layer gives integers
-        output, events = layer.run(value, threads)
+        output, found = layer.run(value, threads, events)
         additions = 0
         if isinstance(layer, DotProduct):
             outputs = output.codes.size if isinstance(output, QTensor) else output.size
             additions = outputs * layer.additions()
-        runs.append(LayerRun(layer, value, output, events, additions))
+        runs.append(LayerRun(layer, value, output, found, additions))
         value = output
     last = network.layers[-1]
     assert isinstance(last, DotProduct)
     assert isinstance(value, np.ndarray)
-    return Result(value, last.unit, tuple(runs))
+    return Result(value, last.unit, tuple(runs), events)

@@ -5,7 +5,7 @@ import pytest
 
 import pyqsim as qs
 from pyqsim.data import digits, float_network
-from pyqsim.errors import DatapathError, OperandError
+from pyqsim.errors import DatapathError, ModeError, OperandError
 from pyqsim.model import (
     MACHINES,
     Conv2d,
@@ -163,3 +163,16 @@ def test_layers_keep_their_own_copies():
     assert layer.bias.tolist() == [0]
     with pytest.raises(ValueError, match="read-only"):
         layer.bias[0] = 1
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_without_events_the_same_numbers(name, machine):
+    """Other kernels run then; nobody counts overflows, so none are reported."""
+    network, x = quantized(name, INT8, machine, count=40)
+    counted, fast = run(network, x), run(network, x, events=False)
+    assert fast.logits.tolist() == counted.logits.tolist()
+    assert all(layer.events is None for layer in fast.layers)
+    assert any(layer.events is not None for layer in counted.layers)
+    with pytest.raises(ModeError, match="overflows: run with events=False"):
+        _ = fast.overflows
