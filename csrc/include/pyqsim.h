@@ -340,6 +340,13 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
 int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
                  const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch);
 
+/* pqs_gemm_run of several planes of b of one form, one pass over a: what plane p leaves starts at
+ * out + p * out_plane. Panels and starts, and b_offsets, follow each other, each plane's as
+ * pqs_gemm_pack writes them. */
+int pqs_gemm_run_planes(const pqs_gemm_plan *plan, size_t planes, const void *panels,
+                        const int32_t *start, size_t m, const void *a, size_t a_stride,
+                        int32_t *out, size_t out_stride, size_t out_plane, void *scratch);
+
 /* What proves, part by part of k, that a saturating sum is exact: INT8 and INT16.
  * A lane's sum plus its correction is the true prefix; a prefix in [minimum - low, maximum - high]
  * stays in [minimum, maximum] over the part that follows, whatever a in [a_low, a_high] does. */

@@ -156,28 +156,53 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
     return PQS_OK;
 }
 
-int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
-                 const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch) {
+/* The block of rows at hand times one plane of b. */
+static void run_plane(const pqs_gemm_plan *plan, size_t plane, size_t out_plane, int is_whole,
+                      pqs_gemm_block of) {
+    size_t panels, starts, scratch;
+    pqs_gemm_sizes(plan, &panels, &starts, &scratch);
+    of.panels += plane * panels;
+    of.start += plane * starts;
+    if (of.b_offsets) of.b_offsets += plane * starts;
+    of.out += plane * out_plane;
+    run_block(&of);
+    if (!is_whole) return;
+    if (of.counts) pqs_gemm_bits_add_rows(plan, &of);
+    finish(plan, of.rows, of.out, of.out_stride);
+}
+
+int pqs_gemm_run_planes(const pqs_gemm_plan *plan, size_t planes, const void *panels,
+                        const int32_t *start, size_t m, const void *a, size_t a_stride,
+                        int32_t *out, size_t out_stride, size_t out_plane, void *scratch) {
+    if (!planes) return PQS_OK;
     pqs_gemm_block now;
-    const int status =
-        pqs_gemm_begin(plan, panels, start, m, a, a_stride, out, out_stride, scratch, &now);
-    if (status != PQS_OK) return status;
-    const size_t planes = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
+    for (size_t plane = planes; plane-- > 0;) { /* the last one looked at is plane 0 */
+        int32_t *const to = out ? out + plane * out_plane : NULL;
+        const int status =
+            pqs_gemm_begin(plan, panels, start, m, a, a_stride, to, out_stride, scratch, &now);
+        if (status != PQS_OK) return status;
+    }
+    const size_t tables = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
     for (size_t first = 0; first < m; first += now.block_rows) {
         now.rows = m - first < now.block_rows ? m - first : now.block_rows;
         now.out = out + first * out_stride;
-        for (size_t plane = 0; plane < planes; plane++) {
-            const int packed = pqs_gemm_pack_rows(plan, plane, (const char *)a + first * a_stride,
+        for (size_t table = 0; table < tables; table++) {
+            const int packed = pqs_gemm_pack_rows(plan, table, (const char *)a + first * a_stride,
                                                   a_stride, scratch, &now);
             if (packed != PQS_OK) return packed;
-            now.adds = plane > 0;
+            now.adds = table > 0;
             if (plan->kind == PQS_GEMM_TABLE) {
-                now.constants.multipliers = plane ? 0x80808080u : 0x01010101u;
+                now.constants.multipliers = table ? 0x80808080u : 0x01010101u;
             }
-            run_block(&now);
+            for (size_t plane = 0; plane < planes; plane++) {
+                run_plane(plan, plane, out_plane, table + 1 == tables, now);
+            }
         }
-        if (now.counts) pqs_gemm_bits_add_rows(plan, &now);
-        finish(plan, now.rows, now.out, out_stride);
     }
     return PQS_OK;
+}
+
+int pqs_gemm_run(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
+                 const void *a, size_t a_stride, int32_t *out, size_t out_stride, void *scratch) {
+    return pqs_gemm_run_planes(plan, 1, panels, start, m, a, a_stride, out, out_stride, 0, scratch);
 }

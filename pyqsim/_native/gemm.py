@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -137,10 +138,12 @@ class Gemm:
     ----------
     form : GemmForm
     isa : str
-    b : ndarray of int64, (N, K), C-contiguous
+    b : ndarray of int64, (planes * N, K), C-contiguous
         Its integers, zero points subtracted; of tables: places in them.
-    b_offsets : ndarray of int64, (N,), optional
+    b_offsets : ndarray of int64, (planes * N,), optional
         Of an int8 form: int8 holds b less that of its column; default: b.
+    planes : int
+        Of b, all run in one pass over a.
 
     Raises
     ------
@@ -148,9 +151,16 @@ class Gemm:
         If the CPU has no kernel for the form.
     """
 
-    def __init__(self, form: GemmForm, isa: str, b: Ints, b_offsets: Ints | None = None) -> None:
-        n, row_length = b.shape
-        self.form, self.shape = form, (n, row_length)
+    def __init__(
+        self,
+        form: GemmForm,
+        isa: str,
+        b: Ints,
+        b_offsets: Ints | None = None,
+        planes: int = 1,
+    ) -> None:
+        n, row_length = len(b) // planes, b.shape[1]
+        self.form, self.shape, self.planes = form, (n, row_length), planes
         self._plan = ffi.new("pqs_gemm_plan *")
         self._plan.kind = getattr(lib, f"PQS_GEMM_{form.kind.upper()}")
         self._plan.isa, self._plan.a_element = ISA_NUMBERS[isa], ELEMENTS[form.a_dtype]
@@ -182,20 +192,34 @@ class Gemm:
         sizes = ffi.new("size_t[3]")
         lib.pqs_gemm_sizes(self._plan, sizes, sizes + 1, sizes + 2)
         self._scratch = sizes[2]
-        self._panels = _aligned(sizes[0])
-        self._start = np.zeros(sizes[1], dtype=np.int32)
-        if b_offsets is not None:
-            self._offsets = np.zeros(sizes[1], dtype=np.int32)
-            self._offsets[:n] = b_offsets
-            self._plan.b_offsets = pointer(self._offsets, "int32_t *")
-        self._panels_at = pointer(self._panels, "void *")
-        self._start_at = pointer(self._start, "int32_t *")
-        check(lib.pqs_gemm_pack(self._plan, pointer(b), k, self._panels_at, self._start_at))
-
+        self._pack(b, b_offsets, sizes[0], sizes[1])
         self.checks = GemmChecks(self._plan, form, b) if form.part_steps else None
 
         #: whether sums saturate on the way: bounds of a may make it a faster one
         self.is_ordered = form.kind not in _SUMS or form.part_steps > 0
+
+    def _pack(self, b: Ints, b_offsets: Ints | None, panel_bytes: int, starts: int) -> None:
+        """Write panels, starts and offsets of every plane, one after the other."""
+        planes, n = self.planes, self.shape[0]
+        self._panels = _aligned(planes * panel_bytes)
+        self._start = np.zeros(planes * starts, dtype=np.int32)
+        self._panels_at = pointer(self._panels, "void *")
+        self._start_at = pointer(self._start, "int32_t *")
+        if b_offsets is not None:
+            self._offsets = np.zeros_like(self._start)
+            self._columns(self._offsets)[:] = b_offsets.reshape(planes, n)
+        for plane in reversed(range(planes)):  # what stays in the plan is the first one's
+            if b_offsets is not None:
+                offsets = self._offsets[plane * starts :]
+                self._plan.b_offsets = pointer(offsets, "int32_t *")
+            panels, start = self._panels[plane * panel_bytes :], self._start[plane * starts :]
+            own, to = pointer(b[plane * n :]), pointer(panels, "void *")
+            k = b.shape[1]
+            check(lib.pqs_gemm_pack(self._plan, own, k, to, pointer(start, "int32_t *")))
+
+    def _columns(self, start: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The columns that are there, (planes, N), of an array that has room for whole panels."""
+        return start.reshape(self.planes, -1)[:, : self.shape[0]]
 
     @property
     def takes_codes(self) -> bool:
@@ -228,12 +252,12 @@ class Gemm:
         return int(done[0])
 
     def with_bias(self, bias: Ints | None) -> npt.NDArray[np.int32] | None:
-        """What the sums start from with a bias of each column, (N,); None: without."""
+        """What sums start from with a bias of each column, (N,), of every plane; None: without."""
         if bias is None:
             return None
         start = self._start.view(np.uint32).copy()
         factor = 1 << (32 - self.form.bits) if self.form.kind in ("top", "top_halves") else 1
-        start[: self.shape[0]] += (bias * factor).astype(np.uint32)
+        self._columns(start)[:] += (bias * factor).astype(np.uint32)
         return start.view(np.int32)
 
     def run(
@@ -242,7 +266,10 @@ class Gemm:
         out: npt.NDArray[np.int32],
         start: npt.NDArray[np.int32] | None = None,
     ) -> None:
-        """Run rows of a, (m, K), aligned and contiguous along K, into out, (m, N) likewise."""
+        """Run rows of a, (m, K), aligned and contiguous along K, into out, (m, N) likewise.
+
+        Of several planes: into out, (planes, m, N).
+        """
         check(self._run(a, out, start))
 
     def run_bits(
@@ -265,17 +292,17 @@ class Gemm:
         start: npt.NDArray[np.int32] | None,
     ) -> int:
         scratch = _aligned(self._scratch) if self._scratch else None
-        status: int = lib.pqs_gemm_run(
-            self._plan, self._panels_at,
+        status: int = lib.pqs_gemm_run_planes(
+            self._plan, self.planes, self._panels_at,
             self._start_at if start is None else pointer(start, "int32_t *"),
             len(a), pointer(a, "void *"), a.strides[0],
-            pointer(out, "int32_t *"), out.strides[0] // 4,
+            pointer(out, "int32_t *"), out.strides[-2] // 4, out.strides[0] // 4,
             pointer(scratch, "void *"),
         )  # fmt: skip
         return status
 
     def run_contiguous(self, a: npt.NDArray[np.generic], out: npt.NDArray[np.int32]) -> bool:
-        """`run` of aligned C-contiguous arrays in the least time; false: without a result."""
+        """`run` of one plane of aligned C-contiguous arrays in the least time; false: no result."""
         scratch = _aligned(self._scratch) if self._scratch else None
         status = _gemm_run(
             self._plan, self._panels_at, self._start_at, len(a),

@@ -16,10 +16,11 @@ from pyqsim.errors import DatapathError
 from pyqsim.execution.bits import bits_of
 from pyqsim.execution.call_data import CallData, interval_of
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
-from pyqsim.execution.gemm import ELEMENTS, ChainKernel, ChainSums, FirstOperand
+from pyqsim.execution.gemm import ELEMENTS, ChainKernel, Chains, ChainSums, FirstOperand
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline
+from pyqsim.execution.passes import Pass, name_of, passes_of
 from pyqsim.execution.shares import run_shares, thread_count
 from pyqsim.execution.telemetry import BlockResult, Chain
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
@@ -56,7 +57,7 @@ class Call:
         self._fold = datapath.product == Multiply("fold")
         groups = check_call(datapath, a, b, data, self._order)
         self.shape = (len(a.codes), len(b.codes))
-        self._k = b.codes.shape[1]
+        self.k = b.codes.shape[1]
         self.chain_shape = (a.planes, self._b.planes, len(groups))
         self.chains = [
             Chain(i, j, g, ks.start, ks.stop)
@@ -72,10 +73,10 @@ class Call:
             b_shifts=self._b.shifts,
         )
         self.why_not_lanes: dict[Chain, str | None] = {}
-        self.gemms: dict[Chain, ChainKernel | str] = {
-            chain: "events are asked for" if gemms is None else self._choose_gemm(chain, gemms)
-            for chain in self.chains
-        }
+        self.kernels: dict[Chains, ChainKernel | str] = {}
+        for chains in self._chains_of_one_a():
+            self.kernels |= self._choose_kernels(chains, gemms)
+        self._passes = passes_of(self.chains, self.kernels)
         self._pipeline = OutputPipeline(
             self._datapath.output,
             data,
@@ -94,27 +95,44 @@ class Call:
         self._narrow = dtype == np.int32
         self.result = np.empty((prod(self.chain_shape), *self.shape), dtype=dtype)
 
-    def _choose_gemm(self, chain: Chain, gemms: ChainSums) -> ChainKernel | str:
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """The axes of the result before (M, N)."""
+        return tuple(size for size in self.chain_shape if size != 1)
+
+    def _chains_of_one_a(self) -> list[Chains]:
+        """The chains that meet the same plane of a in the same part of K."""
+        planes, groups = self.chain_shape[1:]
+        starts = (
+            i * planes * groups + g for i in range(self.chain_shape[0]) for g in range(groups)
+        )
+        return [tuple(self.chains[at : at + planes * groups : groups]) for at in starts]
+
+    def _choose_kernels(
+        self, chains: Chains, gemms: ChainSums | None
+    ) -> dict[Chains, ChainKernel | str]:
+        if gemms is None:
+            return {(chain,): "events are asked for" for chain in chains}
         if self._kernel not in ("auto", "gemm"):
-            return f"kernel={self._kernel!r} is asked for"
-        dtype, a = self._a.codes.dtype, self._a.interval(chain.a_plane, chain.ks)
+            return {(chain,): f"kernel={self._kernel!r} is asked for" for chain in chains}
+        plane, group, ks = chains[0].a_plane, chains[0].group, chains[0].ks
+        dtype, a = self._a.codes.dtype, self._a.interval(plane, ks)
         operand = FirstOperand(
             a,
             dtype if self._a.is_plain and dtype in ELEMENTS else None,
-            self._a.zero_point(chain.group, slice(None)),
+            self._a.zero_point(group, slice(None)),
             self._a.shifts,
-            self._a.integers_by_byte(chain.a_plane),
-            partial(bits_of, self._a, chain.a_plane, chain.ks, a),
+            self._a.integers_by_byte(plane),
+            partial(bits_of, self._a, plane, ks, a),
         )
-        return gemms.choose(chain, operand, self._bias)
+        return dict(gemms.choose(chains, operand, self._bias))
 
-    def fused_parts(self) -> tuple[ChainKernel, tuple[_native.OutputOp, ...]] | None:
-        """The one kernel in int32 lanes and the output steps of any row; None: it is not so."""
-        gemm = self.gemms[self.chains[0]]
+    def fused_parts(self) -> tuple[tuple[Pass, ...], tuple[_native.OutputOp, ...]] | None:
+        """The kernels in int32 lanes and the output steps of any row; None: it is not so."""
         ops = self._pipeline.for_every_row()
-        if len(self.chains) > 1 or not isinstance(gemm, ChainKernel) or ops is None:
+        if self._passes is None or ops is None or self.result.shape[0] < len(self.chains):
             return None
-        return gemm, ops
+        return self._passes, ops
 
     # -- bounds ------------------------------------------------------------------------------
 
@@ -167,41 +185,39 @@ class Call:
         return bounds.require(total, "CorrectZeroPoints: the correction")
 
     def explanation(self) -> tuple[str, ...]:
-        """One line a chain: its kernel, and why."""
+        """One line for each chain, or chains of one kernel: which, and why."""
         return tuple(
-            f"planes ({chain.a_plane}, {chain.b_plane}), group {chain.group}: {self._why(chain)}"
-            for chain in self.chains
+            f"{name_of(chains)}: {self._why(chains[0], kernel)}"
+            for chains, kernel in self.kernels.items()
         )
 
-    def _why(self, chain: Chain) -> str:
-        gemm, reason = self.gemms[chain], self.why_not_lanes[chain]
-        if isinstance(gemm, ChainKernel):
-            return gemm.explanation
+    def _why(self, chain: Chain, kernel: ChainKernel | str) -> str:
+        reason = self.why_not_lanes[chain]
+        if isinstance(kernel, ChainKernel):
+            return kernel.explanation
         if reason is None:
-            return f"lanes: int32 is proven to hold every number; no gemm: {gemm}"
-        return f"reference (scalar C): {reason}; no gemm: {gemm}"
+            return f"lanes: int32 is proven to hold every number; no gemm: {kernel}"
+        return f"reference (scalar C): {reason}; no gemm: {kernel}"
 
     # -- blocks ------------------------------------------------------------------------------
 
     def run_blocks(self, threads: int | None) -> list[BlockResult]:
         """Run all rows, block by block, on as many threads as the work is worth."""
         m, n = self.shape
-        workers = thread_count(threads) if m * n * self._k >= _THREAD_WORK else 1
-        return run_shares(self._run_block, _row_blocks(m, max(self._k, n), workers), workers)
+        workers = thread_count(threads) if m * n * self.k >= _THREAD_WORK else 1
+        return run_shares(self._run_block, _row_blocks(m, max(self.k, n), workers), workers)
 
     def _run_block(self, rows: slice) -> BlockResult:
-        alone = self.gemms[self.chains[0]] if len(self.chains) == 1 else None
-        if isinstance(alone, ChainKernel) and not self._datapath.output and self._narrow:
-            alone.run(self._a, self.chains[0], rows, self.result[0, rows])
+        if self._passes is not None and not self._datapath.output and self._narrow:
+            for one in self._passes:
+                one.run(self._a, rows, self.result[:, rows])
             return BlockResult((), None)
         work = np.empty((len(self.chains), rows.stop - rows.start, self.shape[1]), dtype=np.int64)
         corrections = None if self._pipeline.correction_at is None else np.empty_like(work)
-        events = tuple(
-            self._run_chain(
-                chain, rows, work[index], None if corrections is None else corrections[index]
-            )
-            for index, chain in enumerate(self.chains)
-        )
+        if corrections is not None:
+            for chain, correction in zip(self.chains, corrections, strict=True):
+                correction[:] = self._correction(chain, rows)
+        events = self._run_chains(rows, work)
         if any(step.trap for steps in events for step in steps):
             return BlockResult(events, None)
         lanes_isa = None if self._kernel == "reference" else self._isa
@@ -209,19 +225,26 @@ class Call:
         self.result[:, rows] = work[: len(self.result)]
         return BlockResult(events, trap)
 
+    def _run_chains(self, rows: slice, out: Ints) -> tuple[tuple[_native.RawEvents, ...], ...]:
+        """The values of every chain, and the events of those that are no matrix product."""
+        events: list[tuple[_native.RawEvents, ...]] = [()] * len(self.chains)
+        for chains, kernel in self.kernels.items():
+            if isinstance(kernel, ChainKernel):
+                sums = np.empty((len(chains), *out.shape[1:]), dtype=np.int32)
+                kernel.run(self._a, chains[0], rows, sums if len(chains) > 1 else sums[0])
+                for chain, own in zip(chains, sums, strict=True):
+                    out[self.chains.index(chain)] = own
+            else:
+                for chain in chains:
+                    at = self.chains.index(chain)
+                    events[at] = self._run_chain(chain, rows, out[at], kernel)
+        return tuple(events)
+
     def _run_chain(
-        self, chain: Chain, rows: slice, out: Ints, correction: Ints | None
+        self, chain: Chain, rows: slice, out: Ints, no_gemm: str
     ) -> tuple[_native.RawEvents, ...]:
-        if correction is not None:
-            correction[:] = self._correction(chain, rows)
-        gemm = self.gemms[chain]
-        if isinstance(gemm, ChainKernel):
-            sums = np.empty(out.shape, dtype=np.int32)
-            gemm.run(self._a, chain, rows, sums)
-            out[:] = sums
-            return ()
         if self._kernel == "gemm":
-            raise DatapathError(f"kernel='gemm': {gemm}, allowed: kernel='auto'")
+            raise DatapathError(f"kernel='gemm': {no_gemm}, allowed: kernel='auto'")
         a, b = self._a.integers(chain.a_plane, rows, chain.ks), self._packed(chain)
         za, zb = self._zero_points(chain, rows)
         run = partial(

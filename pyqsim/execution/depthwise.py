@@ -16,7 +16,7 @@ from pyqsim.errors import PyqsimError
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
-from pyqsim.execution.gemm import ChainKernel, FirstOperand, GemmChooser
+from pyqsim.execution.gemm import ChainKernel, Chains, FirstOperand, GemmChooser
 from pyqsim.execution.operand import AnyRows, Operand, Patches
 from pyqsim.execution.telemetry import Chain, raise_trap
 
@@ -92,16 +92,17 @@ class DepthwiseRunner:
             return None
         a = replace(a, codes=patches)
         fused = self._find_fused(a, data)
-        if fused is not None and isinstance(fused.kernel, _ChainDepthwise):
-            patches.prepare(a, fused.kernel.depthwise.form.a_dtype)
+        kernel = None if fused is None else fused.passes[0].kernel
+        if fused is not None and isinstance(kernel, _ChainDepthwise):
+            patches.prepare(a, kernel.depthwise.form.a_dtype)
             return fused.run(a, threads), fused.explanation[0]
         call = _DepthwiseCall(self, a, data)
-        kernel = call.gemms[call.chains[0]]
-        if not isinstance(kernel, _ChainDepthwise):
+        chosen = next(iter(call.kernels.values()))
+        if not isinstance(chosen, _ChainDepthwise):
             return None
-        patches.prepare(a, kernel.depthwise.form.a_dtype)
+        patches.prepare(a, chosen.depthwise.form.a_dtype)
         raise_trap(self.datapath, call.chains, call.run_blocks(threads))
-        return call.result[0], kernel.explanation
+        return call.result[0], chosen.explanation
 
     def _find_fused(self, a: Operand, data: CallData) -> FusedCall | None:
         """What stands for this call and all that differ from it in codes alone."""
@@ -130,9 +131,14 @@ class DepthwiseRunner:
         """The integers of b for a chain."""
         return self.b.integers(chain.b_plane, _ALL, chain.ks)
 
-    def choose(self, chain: Chain, a: FirstOperand, bias: Ints | None) -> ChainKernel | str:
-        """The kernel of exact products, or why there is none; bias: (M, N)."""
-        found = self._chooser.find(chain, a, bias)
+    def choose(
+        self, chains: Chains, a: FirstOperand, bias: Ints | None
+    ) -> list[tuple[Chains, ChainKernel | str]]:
+        """The kernel of the only chain, or why there is none; bias: (M, N)."""
+        return [(chains, self._kernel_of(chains, a, bias))]
+
+    def _kernel_of(self, chains: Chains, a: FirstOperand, bias: Ints | None) -> ChainKernel | str:
+        found = self._chooser.find(chains, a, bias)
         if isinstance(found, str):
             return found
         for form in found.forms:

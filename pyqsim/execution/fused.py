@@ -12,10 +12,9 @@ from pyqsim._native import NoKernelError, OutputProgram
 from pyqsim.bounds import Interval
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
-from pyqsim.execution.gemm import ChainKernel
 from pyqsim.execution.operand import Operand, Patches
+from pyqsim.execution.passes import Pass
 from pyqsim.execution.shares import even_shares, run_shares, thread_count
-from pyqsim.execution.telemetry import Chain
 from pyqsim.parameters import Parameters
 
 __all__ = ["FusedCall", "data_key", "operand_key"]
@@ -28,23 +27,27 @@ _FEW = 1 << 16  # numbers that are compared to find a call again
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FusedCall:
-    """One chain that a kernel in int32 lanes runs, and output steps that do not ask for the row.
+    """Chains that kernels in int32 lanes run, and output steps that do not ask for the row.
 
     Attributes
     ----------
-    kernel : ChainKernel
-    chain : Chain
+    passes : tuple of Pass
+    shape : (int, int, int)
+        Chains, N and K.
     output : OutputProgram or None
         None: the sums are the result.
+    leading : tuple of int
+        Of the result's shape, before (M, N).
     dtype : dtype
         Of the result.
     explanation : tuple of str
         Lines of `Runner.explain`.
     """
 
-    kernel: ChainKernel
-    chain: Chain
+    passes: tuple[Pass, ...]
+    shape: tuple[int, int, int]
     output: OutputProgram | None
+    leading: tuple[int, ...]
     dtype: np.dtype[Any]
     explanation: tuple[str, ...]
 
@@ -54,42 +57,52 @@ class FusedCall:
         parts = call.fused_parts()
         if parts is None:
             return None
-        kernel, ops = parts
+        passes, ops = parts
+        n = call.shape[1]
         try:
-            output = OutputProgram(ops, isa, call.shape[1]) if ops else None
+            output = OutputProgram(ops, isa, n) if ops else None
         except NoKernelError:
             return None
-        why = (f"{what}: {kernel.explanation}",)
-        return cls(kernel, call.chains[0], output, call.result.dtype, why)
+        lines = call.explanation() if len(call.chains) > 1 else (passes[0].kernel.explanation,)
+        why = tuple(f"{what}: {line}" for line in lines)
+        shape = (len(call.chains), n, call.k)
+        return cls(passes, shape, output, call.leading, call.result.dtype, why)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether sums saturate on the way: bounds of a may make it a faster one."""
+        return any(one.kernel.is_ordered for one in self.passes)
 
     def run(self, a: Operand, threads: int | None) -> npt.NDArray[np.signedinteger[Any]]:
-        """The result, (M, N)."""
-        n, k = self.kernel.shape
+        """The result, (M, N), of chains that are not merged (..., M, N)."""
+        chains, n, k = self.shape
         m = len(a.codes)
-        result = np.empty((m, n), dtype=self.dtype)
+        result = np.empty((chains, m, n), dtype=self.dtype)
         workers = 1 if m * n * k < _THREADED else thread_count(threads)
         shares = even_shares(m, workers)
         run_shares(lambda rows: self._run_rows(a, rows, result), shares, workers)
-        return result
+        return result.reshape(*self.leading, m, n)
 
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
-        n, k = self.kernel.shape
+        chains, n, k = self.shape
         height, is_narrow = rows.stop - rows.start, self.dtype == np.int32
         if self.output is not None or not is_narrow:
-            height = min(height, _BLOCK_OUTPUTS // max(n, 1))
+            height = min(height, _BLOCK_OUTPUTS // max(chains * n, 1))
         if isinstance(a.codes, Patches):
             height = min(height, _BLOCK_CODES // k)
         height = max(height, 1)
-        buffer = None if is_narrow else np.empty((height, n), dtype=np.int32)
+        buffer = None if is_narrow else np.empty((chains, height, n), dtype=np.int32)
         for first in range(rows.start, rows.stop, height):
             block = slice(first, min(first + height, rows.stop))
-            part = result[block]
-            sums = part if buffer is None else buffer[: len(part)]
-            self.kernel.run(a, self.chain, block, sums)
+            parts = result[:, block]
+            sums = parts if buffer is None else buffer[:, : block.stop - first]
+            for one in self.passes:
+                one.run(a, block, sums)
             if buffer is not None:
-                part[...] = sums
+                parts[...] = sums
             if self.output is not None:
-                self.output.run(part)
+                for part in parts:
+                    self.output.run(part)
 
 
 def operand_key(a: Operand, bounds: Interval | None) -> tuple[object, ...] | None:

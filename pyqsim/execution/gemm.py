@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -33,11 +33,17 @@ __all__ = [
     "ChainGemm",
     "ChainKernel",
     "ChainSums",
+    "Chains",
     "FirstOperand",
     "GemmChooser",
 ]
 
 Ints = npt.NDArray[np.int64]
+
+#: Planes of b that meet one plane of a in one part of K.
+Chains = tuple[Chain, ...]
+
+_Key = tuple[tuple[int, ...], int]
 
 #: Forms that compute a chain, the fastest first, and why they may; or why none does.
 Forms = tuple[list[GemmForm], str] | str
@@ -73,7 +79,10 @@ class ChainKernel(ABC):
 
     @abstractmethod
     def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
-        """The chain's values of some rows of a, into out."""
+        """The values of some rows of a, into out: (m, N), of several chains (chains, m, N).
+
+        `chain` is any of them.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +115,18 @@ class FirstOperand:
 class ChainSums(Protocol):
     """What finds the kernel that stands for a chain."""
 
-    def choose(self, chain: Chain, a: FirstOperand, bias: Ints | None) -> ChainKernel | str:
-        """The kernel, or why there is none; bias: (M, N)."""
+    def choose(
+        self, chains: Chains, a: FirstOperand, bias: Ints | None
+    ) -> Sequence[tuple[Chains, ChainKernel | str]]:
+        """The kernels, each of some of the chains, or why there is none; bias: (M, N).
+
+        The chains are those of one plane of a and one part of K.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class ChainGemm(ChainKernel):
-    """A chain as a packed product, and what its sums start from."""
+    """Chains as a packed product, and what their sums start from."""
 
     gemm: Gemm | TwoGemms
     start: Any
@@ -133,7 +147,7 @@ class ChainGemm(ChainKernel):
         return self.gemm.is_ordered
 
     def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
-        """The chain's values of some rows of a, into out."""
+        """The values of some rows of a, into out."""
         form = self.gemm.form
         if form.by_pattern:
             elements = a.pattern_bytes(rows, chain.ks)
@@ -170,22 +184,53 @@ class GemmChooser:
         self, datapath: Datapath, b: Operand, packed: Callable[[Chain], Ints], isa: str
     ) -> None:
         self._datapath, self._b, self._packed, self._isa = datapath, b, packed, isa
-        self._columns: dict[tuple[int, int], Columns] = {}
-        self._groups: dict[tuple[int, int], Groups | None] = {}
-        self._gemms: dict[tuple[int, int, GemmForm], Gemm | None] = {}
+        self._columns: dict[_Key, Columns] = {}
+        self._groups: dict[_Key, Groups | None] = {}
+        self._gemms: dict[tuple[Any, ...], Gemm | None] = {}
         self._tables: dict[tuple[Any, ...], TermTable] = {}
 
-    def choose(self, chain: Chain, a: FirstOperand, bias: Ints | None) -> ChainGemm | str:
-        """The product that stands for a chain, or why none does; bias: (M, N)."""
-        found = self.find(chain, a, bias, partial(self._tabulated, chain, a))
+    def choose(
+        self, chains: Chains, a: FirstOperand, bias: Ints | None
+    ) -> Sequence[tuple[Chains, ChainGemm | str]]:
+        """The products, each of some of the chains, or why there is none; bias: (M, N).
+
+        Chains of one form are one product. One that is exact while it is checked stays by itself:
+        others need not be.
+        """
+        each = {chain: self._find((chain,), a, bias) for chain in chains}
+        alike: dict[object, list[Chain]] = {}
+        for chain, found in each.items():
+            kind = self._kind((chain,), found, a) if len(chains) > 1 else None
+            alike.setdefault(kind or chain, []).append(chain)
+        chosen: list[tuple[Chains, ChainGemm | str]] = []
+        for kind, members in alike.items():
+            together = tuple(members)
+            found = each[together[0]] if len(together) == 1 else self._find(together, a, bias)
+            if len(together) == 1 or self._kind(together, found, a) in (kind, "int8"):
+                chosen.append((together, self._product(together, a, found)))
+            else:
+                chosen += [((one,), self._product((one,), a, each[one])) for one in together]
+        return chosen
+
+    def _find(self, chains: Chains, a: FirstOperand, bias: Ints | None) -> ChainForms | str:
+        return self.find(chains, a, bias, partial(self._tabulated, chains, a))
+
+    def _kind(self, chains: Chains, found: ChainForms | str, a: FirstOperand) -> object:
+        """What chains have in common that one product may stand for; None: nothing."""
+        if isinstance(found, str) or self._checked(chains, found) is not None:
+            return None
+        bits = self._bits_form(found, a)
+        return found.forms[0].kind if bits is None else (bits.kind, bits.b_values)
+
+    def _product(self, chains: Chains, a: FirstOperand, found: ChainForms | str) -> ChainGemm | str:
         if isinstance(found, str):
             return found
         forms, columns = found.forms, found.columns
-        gemm = self._first(chain, [form for form in forms if not form.part_steps], columns)
+        gemm = self._first(chains, [form for form in forms if not form.part_steps], columns)
         if gemm is None:
             return "this CPU has no kernel for it"
-        exact = self._first_checked(chain, [form for form in forms if form.part_steps], columns)
-        bits = None if a.bits is None else self._bits(chain, forms[0], columns, a.bits)
+        exact, form = self._checked(chains, found), self._bits_form(found, a)
+        bits = None if form is None else self._gemm(chains, form, columns)
         both: Gemm | TwoGemms = gemm
         if exact is not None:
             both = CheckedGemm(exact, gemm)
@@ -195,12 +240,12 @@ class GemmChooser:
 
     def find(
         self,
-        chain: Chain,
+        chains: Chains,
         a: FirstOperand,
         bias: Ints | None,
         tabulate: Callable[[int, Interval], Forms] | None = None,
     ) -> ChainForms | str:
-        """The forms that may stand for a chain, or why none does; bias: (M, N).
+        """The forms that may stand for chains, or why none does; bias: (M, N).
 
         `tabulate` finds forms of other than exact products, for the zero point and bias it gets.
         """
@@ -210,9 +255,9 @@ class GemmChooser:
             return "rows of a differ in their zero point"
         if bias is not None and bias.strides[0] and len(bias) > 1:
             return "the bias differs from row to row"
-        columns = self._columns_of(chain)
+        columns = self._columns_of(chains)
         start = ZERO if bias is None else interval_of(bias)
-        groups = self._groups_of(chain)
+        groups = self._groups_of(chains)
         found = _forms(self._datapath, columns, groups, a.interval, a.dtype, zero_point.low, start)
         if isinstance(found, str) and tabulate is not None:
             why, found = found, tabulate(zero_point.low, start)
@@ -221,10 +266,10 @@ class GemmChooser:
             return found
         return ChainForms(*found, columns, None if bias is None or not len(bias) else bias[0])
 
-    def _tabulated(self, chain: Chain, a: FirstOperand, zero_point: int, bias: Interval) -> Forms:
+    def _tabulated(self, chains: Chains, a: FirstOperand, zero_point: int, bias: Interval) -> Forms:
         """Forms of terms from a table."""
         what = _bytes_of(a)
-        product, columns = self._datapath.product, self._columns_of(chain)
+        product, columns = self._datapath.product, self._columns_of(chains)
         if what is None:
             return "no byte holds a"
         if not is_function_of_two(product):
@@ -235,7 +280,7 @@ class GemmChooser:
         if places > PLACES:
             return f"b has {places} distinct integers, and tables have {PLACES} places"
         own = what if isinstance(what, np.dtype) else what.tobytes()
-        key = (chain.b_plane, chain.group, own, zero_point, a.shifts)
+        key = (*_key(chains), own, zero_point, a.shifts)
         if key not in self._tables:
             shifts = (a.shifts, self._b.shifts)
             self._tables[key] = TermTable(product, columns, what, zero_point, shifts)
@@ -243,29 +288,30 @@ class GemmChooser:
             self._datapath, self._tables[key], a.interval, bias, _saturating_step(self._datapath)
         )
 
-    def _bits(
-        self, chain: Chain, form: GemmForm, columns: Columns, a: Callable[[], BitCodes | None]
-    ) -> Gemm | None:
+    def _bits_form(self, found: ChainForms, a: FirstOperand) -> GemmForm | None:
         """The product of bits for a sum of products; None: an operand has more than two."""
-        if form.kind not in ("int8", "int16") or columns.two_values is None:
+        form, columns = found.forms[0], found.columns
+        if form.kind not in ("int8", "int16") or columns.two_values is None or a.bits is None:
             return None
-        codes = a()
+        codes = a.bits()
         if codes is None or (form.a_dtype.itemsize > 1 and not codes.proven):
             return None
-        return self._gemm(chain, bits_form(codes, columns.two_values, form), columns)
+        return bits_form(codes, columns.two_values, form)
 
-    def _first(self, chain: Chain, forms: list[GemmForm], columns: Columns) -> Gemm | None:
-        gemms = (self._gemm(chain, form, columns) for form in forms)
+    def _first(self, chains: Chains, forms: list[GemmForm], columns: Columns) -> Gemm | None:
+        gemms = (self._gemm(chains, form, columns) for form in forms)
         return next((gemm for gemm in gemms if gemm is not None), None)
 
-    def _first_checked(self, chain: Chain, forms: list[GemmForm], columns: Columns) -> Gemm | None:
+    def _checked(self, chains: Chains, found: ChainForms) -> Gemm | None:
         """The exact product with the longest parts that leave the sums the room they may need."""
-        for form in forms:
-            gemm = self._gemm(chain, form, columns)
+        if len(chains) > 1:
+            return None
+        for form in found.forms:
+            gemm = self._gemm(chains, form, found.columns) if form.part_steps else None
             if gemm is None or gemm.checks is None:
                 continue
             limits = np.iinfo(form.a_dtype)
-            needed = columns.likely_reach(
+            needed = found.columns.likely_reach(
                 int(limits.min) - form.a_zero_point, int(limits.max) - form.a_zero_point
             )
             part = max(int(gemm.checks.high.max()), -int(gemm.checks.low.min()))
@@ -273,9 +319,15 @@ class GemmChooser:
                 return gemm
         return None
 
-    def _columns_of(self, chain: Chain) -> Columns:
-        key = (chain.b_plane, chain.group)
+    def _columns_of(self, chains: Chains) -> Columns:
+        """The columns of the chains' planes of b, plane by plane."""
+        key = _key(chains)
         if key not in self._columns:
+            if len(chains) > 1:
+                parts = [self._columns_of((chain,)).integers for chain in chains]
+                self._columns[key] = Columns(np.concatenate(parts))
+                return self._columns[key]
+            (chain,) = chains
             integers = self._packed(chain)
             zero_point = self._b.zero_point(chain.group, slice(None))
             if zero_point is not None and self._datapath.product != Multiply("fold"):
@@ -283,28 +335,32 @@ class GemmChooser:
             self._columns[key] = Columns(integers)
         return self._columns[key]
 
-    def _groups_of(self, chain: Chain) -> Groups | None:
+    def _groups_of(self, chains: Chains) -> Groups | None:
         """What the first step's accumulators add; None: it has none, or there is nothing to add."""
-        key = (chain.b_plane, chain.group)
+        key = _key(chains)
         if key not in self._groups:
-            columns, first = self._columns_of(chain), next(iter(self._datapath.reduce), None)
+            columns, first = self._columns_of(chains), next(iter(self._datapath.reduce), None)
             self._groups[key] = None
             if isinstance(first, Accumulate) and columns.integers.size:
                 self._groups[key] = Groups.of(first, explicit_order(self._datapath), columns)
         return self._groups[key]
 
-    def _gemm(self, chain: Chain, form: GemmForm, columns: Columns) -> Gemm | None:
-        key = (chain.b_plane, chain.group, form)
+    def _gemm(self, chains: Chains, form: GemmForm, columns: Columns) -> Gemm | None:
+        key = (*_key(chains), form)
         if key not in self._gemms:
             b = columns.distinct[1] if form.tables else columns.integers
             has_offsets = form.kind == "int8" and not columns.interval.fits(8)
             try:
-                self._gemms[key] = Gemm(
-                    form, self._isa, b, columns.byte_offsets if has_offsets else None
-                )
+                offsets = columns.byte_offsets if has_offsets else None
+                self._gemms[key] = Gemm(form, self._isa, b, offsets, len(chains))
             except NoKernelError:
                 self._gemms[key] = None
         return self._gemms[key]
+
+
+def _key(chains: Chains) -> _Key:
+    """Which of b's planes, and which scale group."""
+    return tuple(chain.b_plane for chain in chains), chains[0].group
 
 
 def _holds(dtype: np.dtype, interval: Interval) -> bool:

@@ -91,8 +91,7 @@ class Runner:
         self._explanation = call.explanation()
         raise_trap(self.datapath, call.chains, results)
         found = collect_events(self.datapath, call.chains, results, call.counts) if events else None
-        leading = (size for size in call.chain_shape if size != 1)
-        return call.result.reshape((*leading, *call.shape)), found
+        return call.result.reshape((*call.leading, *call.shape)), found
 
     def trace(
         self, a: Operand, data: CallData, m: int, n: int
@@ -119,7 +118,7 @@ class Runner:
     def _find_fused(self, a: Operand, data: CallData) -> FusedCall | None:
         """What stands for this call and all that differ from it in codes alone."""
         fused = self._fused_within(a, data, None)
-        if fused is None or not fused.kernel.is_ordered:
+        if fused is None or not fused.is_ordered:
             return fused
         if a.codes.size * self.shape[1] <= _LONG_SUM:
             return fused
@@ -216,7 +215,7 @@ class Runner:
             return None
         chain = Chain(0, 0, 0, 0, k)
         a = FirstOperand(interval, dtype, bits=lambda: bits_of_dtype(dtype))
-        found = self._gemms.choose(chain, a, None)
+        ((_, found),) = self._gemms.choose((chain,), a, None)
         if isinstance(found, str):
             return None
         return DirectGemm(

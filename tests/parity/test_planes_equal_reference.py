@@ -1,0 +1,225 @@
+"""Planes of b in one pass over a, and their Merge == the reference, on every instruction set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from parity.random_cases import Draw
+
+import pyqsim as qs
+from pyqsim import _native
+
+ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
+CASES = {1: 120, 2: 4_000}
+
+#: Two, three and five planes; planes that are all alike; digits whose top one alone is signed.
+FORMATS = (
+    qs.PiecewiseLinear(8, "overlapping"),
+    qs.PiecewiseLinear(8),
+    qs.PiecewiseLinear(4, "repo"),
+    qs.PiecewiseLinear(5, breakpoints=2),
+    qs.BitPlanes(3),
+    qs.Planes.digits(8, 4),
+    qs.Planes.digits(12, 10),
+)
+
+#: Proven to be exact, or sums mod 2**bits, or saturating in some planes and not in others.
+CHAINS = (
+    (qs.Accumulate(),),
+    (qs.Accumulate(32),),
+    (qs.Accumulate(24),),
+    (qs.Accumulate(24, start="bias"),),
+    (qs.Accumulate(20, "saturate"),),
+    (qs.Accumulate(16, "saturate"),),
+    (qs.Accumulate(16, "saturate", start="bias"),),
+    (qs.Accumulate(17, "saturate_symmetric"),),
+    (qs.Accumulate(9, "saturate", signed=False),),
+    (qs.Accumulate(16, "saturate", group=2), qs.Accumulate(32)),
+    (qs.Accumulate(14, "saturate", group=8), qs.Accumulate(20, "saturate")),
+    (qs.Narrow(shift=2, bits=16, overflow="saturate"), qs.Accumulate(18, "saturate")),
+    (qs.Accumulate(16, "saturate_hold"),),
+)
+
+PRODUCTS = (qs.Multiply(), qs.Multiply(), qs.Multiply(), qs.Multiply("fold"))
+
+
+@pytest.fixture(params=ISAS)
+def isa(request: pytest.FixtureRequest) -> str:
+    if not _native.isa_available(request.param):
+        pytest.skip(f"this CPU has no {request.param}")
+    return str(request.param)
+
+
+def weights(draw: Draw, form: Any, k: int, n: int, group: int | None = None) -> qs.QTensor:
+    """Any codes, all of one, or some of which one plane alone is large."""
+    last = getattr(form, "code_max", 2**form.code_bits - 1)
+    codes = draw.rng.integers(0, last, (k, n), endpoint=True)
+    if draw.chance(0.2):
+        codes[:] = draw.integer(0, last)
+    spread = {"group": group, "group_axis": 0} if group else {}
+    return qs.QTensor(codes.astype(np.uint16), form, **spread)
+
+
+def activations(draw: Draw, m: int, k: int) -> Any:
+    """Bytes and int16, as they are or with a zero point; at one end, small, or of any size."""
+    dtype = draw.pick(np.uint8, np.uint8, np.int8, np.int16)
+    limits, shift = np.iinfo(dtype), draw.pick(0, 0, 3)
+    a = draw.rng.integers(limits.min, limits.max, (m, k), dtype=dtype, endpoint=True) >> shift
+    if draw.chance(0.2):
+        a[:] = draw.pick(limits.min, limits.max)
+    if draw.chance(0.5):
+        return a
+    form = qs.Affine(limits.bits, limits.min < 0)
+    return qs.QTensor(a, form, 1.0, draw.pick(0, 3, 100))
+
+
+def outputs(draw: Draw, data: dict[str, Any], shape: tuple[int, ...], adds: bool) -> Any:
+    """Perhaps a Merge, whose sums may overflow, and steps on what it leaves."""
+    planes, groups, m, n = shape
+    if draw.chance(0.25):
+        return ()
+    register = draw.pick(
+        qs.Merge(20), qs.Merge(20, "saturate"), qs.Merge(17, "saturate_symmetric"), qs.Merge(48),
+        qs.Merge(48, "saturate"), qs.Merge(), qs.Merge(24, "saturate_hold"),
+        qs.Merge(18, signed=False), qs.Merge(18, "saturate", signed=False), qs.Merge(64),
+    )  # fmt: skip
+    axes = draw.pick((1, 1), (1, n), (1, n), (m, 1), (m, n))
+    if draw.chance(0.9):
+        reach = draw.pick(2, 300, 2**20)
+        data["merge"] = draw.integers(-reach, reach, (1, planes, groups, *axes))
+    steps: list[Any] = [register]
+    if adds and draw.chance(0.5):
+        steps += [qs.AddBias(40, "saturate"), qs.Narrow(shift=5, bits=12, overflow="saturate")]
+        data["bias"] = draw.integers(-(2**20), 2**20, (n,))
+    return tuple(steps)
+
+
+def test_random_calls(isa: str, level: int) -> None:
+    """Each call five times with other codes: the long way, then what was proven once."""
+    ways: Counter[str] = Counter()
+    for seed in range(CASES[level]):
+        draw = Draw(seed)
+        m, n, k = draw.pick(1, 3, 14), draw.pick(1, 5, 33, 64, 70), draw.pick(1, 6, 64, 131)
+        group = draw.pick(None, None, None, 5, 64)
+        form, product = draw.pick(*FORMATS), draw.pick(*PRODUCTS)
+        b = weights(draw, form, k, n, group)
+        data: dict[str, Any] = {}
+        groups = -(-k // group) if group else 1
+        correct = () if product == qs.Multiply() else (qs.CorrectZeroPoints(),)
+        reduce = draw.pick(*CHAINS)
+        starts = qs.Datapath(reduce=reduce).reads_bias
+        if starts:
+            data["bias"] = draw.integers(-(2**15), 2**15 - 1, (n,))
+        output = correct + outputs(draw, data, (form.planes, groups, m, n), not starts)
+        datapath = qs.Datapath(product=product, reduce=reduce, output=output)
+        run, a = qs.plan(b, datapath, isa=isa), activations(draw, m, k)
+        for _ in range(3):
+            try:
+                expected = qs.matmul(a, b, datapath, kernel="reference", **data)
+            except qs.errors.AccumulatorRangeError:
+                ways["refused"] += 1
+                break
+            got = run(a, **data)
+            assert got.dtype == expected.dtype
+            np.testing.assert_array_equal(got, expected, f"{seed}: {datapath}, {data}")
+            said = run.explain()
+            ways["one pass"] += "in one pass over a" in said
+            ways["once for all"] += "any " in said
+            ways["both"] += "any " in said and "in one pass over a" in said
+    assert min(ways[way] for way in ("one pass", "once for all", "both")) > 0.1 * CASES[level], ways
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+def test_threads(threads: int) -> None:
+    """Rows of several blocks and shares; the planes of groups do not follow each other."""
+    draw = Draw(threads)
+    for form in FORMATS[1:5]:
+        for group in (None, 90):
+            b = weights(draw, form, 170, 65, group)
+            a = draw.rng.integers(0, 256, (1001, 170), dtype=np.uint8)
+            merge = draw.integers(-999, 999, (1, form.planes, 2 if group else 1, 1, 65))
+            for output in ((), (qs.Merge(30, "saturate"), qs.Narrow(shift=3, bits=20))):
+                machine = qs.Datapath(reduce=(qs.Accumulate(18, "saturate"),), output=output)
+                data = {"merge": merge} if output else {}
+                expected = qs.matmul(a, b, machine, kernel="lanes", threads=1, **data)
+                run = qs.plan(b, machine)
+                for _ in range(3):
+                    np.testing.assert_array_equal(run(a, threads=threads, **data), expected)
+
+
+def test_a_plane_that_cannot_overflow_is_not_held_up_by_the_others() -> None:
+    """Two regions saturate in order, the third's sums of +-1 are exact."""
+    rng = np.random.default_rng(0)
+    form = qs.PiecewiseLinear(8)
+    b = qs.QTensor(rng.integers(0, 2**form.code_bits, (48, 40), dtype=np.uint16), form)
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(16, "saturate"),)))
+    a = np.full((20, 48), 255, np.uint8)
+    expected, events = qs.matmul(a, b, run.datapath, kernel="reference", events=True)
+    assert events.overflows > 0
+    for _ in range(3):
+        np.testing.assert_array_equal(run(a), expected)
+    saturating, exact = run.explain().splitlines()[1:]
+    assert "planes (0, 0), (0, 1), group 0, in one pass over a" in saturating
+    assert "saturates at every addition" in saturating
+    assert "planes (0, 2), group 0: " in exact
+    assert "no register is ever left" in exact
+
+
+def test_products_checked_while_they_run_stay_planes_by_themselves() -> None:
+    """Long sums that are exact while they are proven: first they are, then those of one region."""
+    rng = np.random.default_rng(1)
+    form = qs.PiecewiseLinear(8)
+    codes = rng.integers(0, 2**form.code_bits, (512, 70), dtype=np.uint16)
+    b = qs.QTensor(codes, form)
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(21, "saturate"),)))
+    quiet = rng.integers(-128, 128, (130, 512), dtype=np.int8)
+    loud = quiet.copy()
+    loud[7] = np.where(form.integers()[0][codes[:, 3]] > 0, 127, -128)
+    overflows = [
+        qs.matmul(a, b, run.datapath, kernel="lanes", events=True)[1].overflows
+        for a in (quiet, loud)
+    ]
+    assert overflows[0] == 0 < overflows[1]
+    for a in (quiet, loud, quiet, loud):
+        expected = qs.matmul(a, b, run.datapath, kernel="lanes")
+        np.testing.assert_array_equal(run(a), expected)
+    if _native.isa_available("avx512vnni"):
+        assert "while sums are proven to stay inside" in run.explain()
+
+
+@pytest.mark.parametrize("merges", [False, True])
+def test_windows_of_images(merges: bool) -> None:
+    """conv2d: windows gathered block by block of rows meet all regions at once."""
+    rng = np.random.default_rng(2)
+    form = qs.PiecewiseLinear(6)
+    codes = rng.integers(0, 2**form.code_bits, (3, 3, 40, 50), dtype=np.uint16)
+    weight = qs.QTensor(codes, form, np.ones((3, 50)), axis=3)
+    output = (qs.Merge(40, "saturate"), qs.Narrow(shift=6, bits=16)) if merges else ()
+    machine = qs.Datapath(reduce=(qs.Accumulate(20, "saturate"),), output=output)
+    data = {"merge": rng.integers(1, 2**14, (1, 3, 1, 1, 50))} if merges else {}
+    run = qs.ops.plan_conv2d(weight, machine, padding=1, stride=2)
+    for height in (9, 40):
+        images = rng.integers(0, 256, (2, height, 31, 40), dtype=np.uint8)
+        x = qs.QTensor(images, qs.Affine(8, signed=False), 1.0, 3)
+        options = {"padding": 1, "stride": 2, "kernel": "lanes"}
+        expected = qs.ops.conv2d(x, weight, machine, **options, **data)
+        for _ in range(3):
+            np.testing.assert_array_equal(run(x, **data), expected)
+        assert "any uint8 codes" in run.explain() or merges
+        assert "in one pass over a" in run.explain()
+
+
+def test_bias_of_every_plane() -> None:
+    """A start from the bias is each plane's own; one a row is no kernel's."""
+    rng = np.random.default_rng(3)
+    b = weights(Draw(0), qs.PiecewiseLinear(8), 30, 70)
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(24, start="bias"),)))
+    a = rng.integers(-128, 128, (9, 30), dtype=np.int8)
+    for shape in ((70,), (1, 70), (9, 1), (9, 70)):
+        bias = rng.integers(-(2**23), 2**23, shape)
+        expected = qs.matmul(a, b, run.datapath, bias=bias, kernel="reference")
+        for _ in range(3):
+            np.testing.assert_array_equal(run(a, bias=bias), expected)
