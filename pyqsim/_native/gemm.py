@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -188,11 +189,13 @@ class Gemm:
         self.isa = ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
         if self.isa == "auto":
             raise NoKernelError
+        self._checks_alignment = form.a_dtype.itemsize > 1
         self._row_bytes = row_length * form.a_dtype.itemsize
         sizes = ffi.new("size_t[3]")
         lib.pqs_gemm_sizes(self._plan, sizes, sizes + 1, sizes + 2)
         self._scratch = sizes[2]
         self._pack(b, b_offsets, sizes[0], sizes[1])
+        self._run_rows = partial(_gemm_run, self._plan, self._panels_at, self._start_at)
         self.checks = GemmChecks(self._plan, form, b) if form.part_steps else None
 
         #: whether sums saturate on the way: bounds of a may make it a faster one
@@ -302,11 +305,16 @@ class Gemm:
         return status
 
     def run_contiguous(self, a: npt.NDArray[np.generic], out: npt.NDArray[np.int32]) -> bool:
-        """`run` of one plane of aligned C-contiguous arrays in the least time; false: no result."""
+        """`run` of one plane into a C-contiguous array in the least time; false: no result."""
+        if self._checks_alignment and not a.flags.aligned:
+            return False
         scratch = _aligned(self._scratch) if self._scratch else None
-        status = _gemm_run(
-            self._plan, self._panels_at, self._start_at, len(a),
-            _from_buffer(a), self._row_bytes, _from_buffer(_INT32_ARRAY, out), self.shape[0],
+        try:
+            a_at = _from_buffer(a)
+        except ValueError:
+            return False
+        status = self._run_rows(
+            len(a), a_at, self._row_bytes, _from_buffer(_INT32_ARRAY, out), self.shape[0],
             _NULL if scratch is None else pointer(scratch, "void *"),
         )  # fmt: skip
         return not status

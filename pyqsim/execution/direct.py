@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,15 @@ __all__ = ["DirectGemm"]
 
 _THREADED = 1 << 25  # products below which one thread does it all
 
+# Looked up once: calls of a microsecond notice.
 _INT32 = np.dtype(np.int32)
 _empty = np.empty
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class DirectGemm:
     """A product that every array of one dtype may go to, its integers within proven bounds.
 
-    Attributes
+    Parameters
     ----------
     gemm : Gemm or TwoGemms
     explanation : tuple of str
@@ -33,36 +32,39 @@ class DirectGemm:
         Of the result: int32, or int64 that int32 holds.
     """
 
-    gemm: Gemm | TwoGemms
-    explanation: tuple[str, ...]
-    dtype: np.dtype[Any]
+    __slots__ = ("_dtype", "_k", "_n", "_run_rows", "_threaded_rows", "explanation", "gemm")
+
+    def __init__(
+        self, gemm: Gemm | TwoGemms, explanation: tuple[str, ...], dtype: np.dtype[Any]
+    ) -> None:
+        self.gemm, self.explanation, self._dtype = gemm, explanation, dtype
+        self._n: int = gemm.shape[0]
+        self._k: int = gemm.shape[1]
+        self._run_rows = gemm.run_contiguous if dtype == _INT32 else self._run_wide
+        self._threaded_rows = _THREADED // max(self._n * self._k, 1)
 
     def run(
         self, a: npt.NDArray[Any], out: Any, threads: int | None
     ) -> npt.NDArray[np.signedinteger[Any]] | None:
         """The result, in `out` where that is given; None: this call needs the long way."""
-        n, k = self.gemm.shape
-        flags = a.flags
-        if a.ndim != 2 or not flags.c_contiguous or not flags.aligned:
-            return None
-        m, own_k = a.shape
-        if own_k != k:
+        shape = a.shape
+        if len(shape) != 2 or shape[1] != self._k:
             return None
         if out is None:
-            out = _empty((m, n), self.dtype)
-        elif not self._takes(out, (m, n)):
+            out = _empty((shape[0], self._n), self._dtype)
+        elif not self._takes(out, (shape[0], self._n)):
             return None
-        run = self.gemm.run_contiguous if self.dtype is _INT32 else self._run_wide
-        if m * n * k < _THREADED or threads == 1:
-            return out if run(a, out) else None
-        workers = thread_count(threads)
-        done = run_shares(lambda rows: run(a[rows], out[rows]), even_shares(m, workers), workers)
+        if shape[0] <= self._threaded_rows or threads == 1:
+            return out if self._run_rows(a, out) else None
+        workers, run = thread_count(threads), self._run_rows
+        shares = even_shares(shape[0], workers)
+        done = run_shares(lambda rows: run(a[rows], out[rows]), shares, workers)
         return out if all(done) else None
 
     def _takes(self, out: Any, shape: tuple[int, int]) -> bool:
         return (
             type(out) is np.ndarray
-            and out.dtype == self.dtype
+            and out.dtype == self._dtype
             and out.shape == shape
             and out.flags.carray
         )

@@ -54,6 +54,7 @@ class Runner:
         self.b = b.patterns() if isinstance(datapath.product, Lookup) else b
         self._packed: dict[tuple[int, int], Ints] = {}
         self._direct: dict[np.dtype[Any], DirectGemm | None] = {}
+        self._for_all: dict[np.dtype[Any], DirectGemm] = {}
         self._within: dict[tuple[np.dtype[Any], Interval], DirectGemm | None] = {}
         self._asked: set[object] = set()
         self._fused: dict[object, FusedCall | None] = {}
@@ -166,21 +167,26 @@ class Runner:
         self, a: npt.NDArray[Any], out: Any, threads: int | None
     ) -> npt.NDArray[np.signedinteger[Any]] | None:
         """The result by the short way; None: the call needs the long one."""
-        try:
-            direct = self._direct[a.dtype]
-        except KeyError:
-            direct = self._direct[a.dtype] = self._find_direct(a.dtype)
-        if direct is None:
-            # a table of products may have no entry for all that a dtype holds
-            narrow = isinstance(self.datapath.product, Lookup) and a.dtype in ELEMENTS
-        else:
-            narrow = direct.gemm.is_ordered and a.size * self.shape[1] > _LONG_SUM
-        if narrow:
-            direct = self._find_within(a)
+        direct = self._for_all.get(a.dtype) or self._direct_for(a)
         if direct is None:
             return None
         self._explanation = direct.explanation
         return direct.run(a, out, threads)
+
+    def _direct_for(self, a: npt.NDArray[Any]) -> DirectGemm | None:
+        """What stands for all arrays of a's dtype, or for those within its bounds if it differs."""
+        dtype = a.dtype
+        if dtype not in self._direct:
+            direct = self._direct[dtype] = self._find_direct(dtype)
+            if direct is not None and not direct.gemm.is_ordered:
+                self._for_all[dtype] = direct
+        direct = self._direct[dtype]
+        if direct is None:
+            # a table of products may have no entry for all that a dtype holds
+            narrow = isinstance(self.datapath.product, Lookup) and dtype in ELEMENTS
+        else:
+            narrow = direct.gemm.is_ordered and a.size * self.shape[1] > _LONG_SUM
+        return self._find_within(a) if narrow else direct
 
     def _find_within(self, a: npt.NDArray[Any]) -> DirectGemm | None:
         """The product that stands for arrays whose integers are no wider spread than these."""
