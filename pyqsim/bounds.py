@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from pyqsim.datapath import (
     Accumulate,
@@ -24,10 +29,12 @@ __all__ = [
     "ZERO",
     "Interval",
     "add",
+    "by_floats",
     "from_logs",
     "narrow",
     "numerator",
     "product",
+    "quotient",
     "reduce",
     "require",
     "scale",
@@ -37,6 +44,7 @@ __all__ = [
 ]
 
 _INT64_BITS = 64
+_FLOAT64_BITS = 54  # of signed integers that float64 holds, all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +134,38 @@ def numerator(step: Narrow, value: Interval) -> Interval:
     return times(product, 1 << max(-step.exact_shift, 0))
 
 
+def quotient(step: Narrow, value: Interval) -> Interval:
+    """Interval of a Narrow step's rounded quotients, before its register."""
+    denominator = step.divisor << max(step.exact_shift, 0)
+    return _round(numerator(step, value), denominator, step.rounding)
+
+
 def narrow(step: Narrow, value: Interval, where: str) -> Interval:
     """Interval of a Narrow step's results; its rounded value must fit int64."""
-    denominator = step.divisor << max(step.exact_shift, 0)
-    rounded = _round(numerator(step, value), denominator, step.rounding)
-    return _write(require(rounded, where), step.register)
+    return _write(require(quotient(step, value), where), step.register)
+
+
+def by_floats(
+    value: Interval, operations: Iterable[tuple[np.ufunc, npt.NDArray[np.floating[Any]]]]
+) -> tuple[float, float] | None:
+    """Least and largest of ``value op x op x ...``, each x any number of its array, each rounded.
+
+    Every operation is monotone in either operand while the other stays, and so is rounding: the
+    extremes are at corners. None: they are not known, or may be infinite or no numbers.
+    """
+    if not value.fits(_FLOAT64_BITS):
+        return None
+    low, high = float(value.low), float(value.high)
+    for operation, array in operations:
+        if not array.size:
+            return None
+        ends = np.array([low, high]).astype(array.dtype)
+        with np.errstate(all="ignore"):
+            corners = operation.outer(ends, [array.min(), array.max()])
+        if not np.isfinite(corners).all():
+            return None
+        low, high = float(corners.min()), float(corners.max())
+    return low, high
 
 
 def product(kind: Product, a: Interval, b: Interval) -> Interval:

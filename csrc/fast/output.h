@@ -13,12 +13,15 @@
 #define PQS_OUTPUT_MAX_STEPS 12
 #define PQS_OUTPUT_MAX_SHIFT 62
 
-/* How a NARROW rounds p / 2^right. But for BY_TABLE: floor((p + addend) / 2^right), the addend of
- * what p's sign and its floor's parity are. */
+/* floor((p + addends) / 2^right) rounds p / 2^right: the first of them always, the others where p is
+ * negative, where its floor is odd, and where both are so. */
+enum { PQS_ADDEND, PQS_ADDEND_NEGATIVE, PQS_ADDEND_ODD, PQS_ADDEND_BOTH, PQS_ADDENDS };
+
+/* Which of the addends a NARROW has besides the first; BY_TABLE: it has none. */
 enum pqs_output_rounding {
-    PQS_OUTPUT_BY_NOTHING, /* addends[0] */
-    PQS_OUTPUT_BY_SIGN,    /* addends[0], p < 0: + addends[2] */
-    PQS_OUTPUT_BY_PARITY,  /* addends[0], odd: + addends[1] */
+    PQS_OUTPUT_BY_NOTHING,
+    PQS_OUTPUT_BY_SIGN,
+    PQS_OUTPUT_BY_PARITY,
     PQS_OUTPUT_BY_TABLE
 };
 
@@ -40,7 +43,7 @@ typedef struct {
     int64_t data[PQS_OUTPUT_COLUMNS]; /* ADD: addends; NARROW: multipliers */
     int64_t left[PQS_OUTPUT_COLUMNS]; /* NARROW: shifts, one of the two is 0 */
     int64_t right[PQS_OUTPUT_COLUMNS];
-    int64_t addends[3][PQS_OUTPUT_COLUMNS];
+    int64_t addends[PQS_ADDENDS][PQS_OUTPUT_COLUMNS];
     float scale[PQS_OUTPUT_COLUMNS];
     float low[PQS_OUTPUT_COLUMNS]; /* FLOAT_SCALE with clamp_before */
     float high[PQS_OUTPUT_COLUMNS];

@@ -42,8 +42,9 @@ static inline void narrow(const pqs_output_columns *step, size_t count, int64_t 
 /* floor((v * m * 2^left + addend) / 2^right) */
 static inline void narrow_by_addend(const pqs_output_columns *step, size_t count,
                                     int64_t *restrict value) {
-    const int64_t *const addend = step->addends[0], *const if_odd = step->addends[1];
-    const int64_t *const if_negative = step->addends[2];
+    const int64_t *const addend = step->addends[PQS_ADDEND];
+    const int64_t *const if_odd = step->addends[PQS_ADDEND_ODD];
+    const int64_t *const if_negative = step->addends[PQS_ADDEND_NEGATIVE];
     FOR_COLUMNS {
         const uint64_t product = (uint64_t)value[i] * (uint64_t)step->data[i];
         value[i] = (int64_t)(product << step->left[i]);

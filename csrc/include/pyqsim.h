@@ -487,6 +487,23 @@ int pqs_output_lanes(int isa, const pqs_output_step *steps, size_t step_count, s
 int pqs_output_lanes_int32(int isa, const pqs_output_step *steps, size_t step_count, size_t m,
                            size_t n, int32_t *values);
 
+/* pqs_output of one chain in lanes of 32 bits, lowered once for all rows of n columns: the same
+ * values. Beside what pqs_output_lanes asks, the caller has proven that 32 bits hold every value
+ * that a step other than ADD is given, the last one, and every sum and quotient before its range
+ * rule, unless that rule WRAPs to 32 bits or fewer. No data may differ from row to row.
+ * PQS_ERROR_NO_KERNEL: not for these steps, or not on this CPU. */
+
+/* *bytes: how many the program takes. m: rows that are run, if they are few. */
+int pqs_output_int32_size(const pqs_output_step *steps, size_t step_count, size_t m, size_t n,
+                          size_t *bytes);
+
+/* The program, into the caller's bytes; all arrays are copied. */
+int pqs_output_int32_lower(int isa, const pqs_output_step *steps, size_t step_count, size_t m,
+                           size_t n, void *bytes);
+
+/* values[m][n] are replaced by their output. The bytes must stay where they were filled. */
+int pqs_output_int32_run(const void *bytes, size_t m, int32_t *values);
+
 /* ---- primitives, for tests and users ------------------------------------------------------ */
 
 /* out[i] = the Narrow step on x[i]; *overflows = how many left the register. */

@@ -104,6 +104,19 @@ pqs_output_kernel *pqs_output_for(int isa) {
     return NULL;
 }
 
+const pqs_output_int32_kernel *pqs_output_int32_for(int isa) {
+    static const pqs_output_int32_kernel *const kernels[ISA_COUNT] = {
+        [PQS_ISA_PORTABLE] = &pqs_output_int32__portable,
+        [PQS_ISA_NEON] = &pqs_output_int32__neon,
+        [PQS_ISA_AVX2] = &pqs_output_int32__avx2,
+        [PQS_ISA_AVX512BW] = &pqs_output_int32__avx512bw,
+    };
+    for (int one = isa_of(isa); one != PQS_ISA_AUTO; one = below(one)) {
+        if (kernels[one] && kernels[one]->run) return kernels[one];
+    }
+    return NULL;
+}
+
 pqs_pack_bits *pqs_pack_bits_for(int isa) {
     pqs_pack_bits *const kernels[ISA_COUNT] = {[PQS_ISA_PORTABLE] = pqs_pack_bits__portable,
                                                [PQS_ISA_NEON] = pqs_pack_bits__neon,

@@ -1,7 +1,7 @@
 /* pqs_output by the output kernel: the steps lowered, their data laid out by columns. */
 #include "fast/output.h"
+#include "plan/output_rounding.h"
 #include "plan/plan.h"
-#include "reference/reference.h"
 
 /* ---- what the kernel can do ----------------------------------------------------------------- */
 
@@ -24,32 +24,14 @@ static int lower_register(const pqs_register *reg, pqs_output_columns *to) {
     }
 }
 
-/* The least class of rest (0 zero, 1 below half, 2 half, 3 above) from which on a table rounds up,
- * 4: none; -1 where it rounds up some class and not all above it. */
-static int least_class(uint32_t table, int negative, int odd) {
-    const uint32_t ups = table >> (8 * negative + 4 * odd) & 15;
-    for (int least = 0; least <= 4; least++) {
-        if (ups == (15u << least & 15)) return least;
-    }
-    return -1;
-}
-
 static enum pqs_output_rounding rounding_of(uint32_t table) {
-    const int even = least_class(table, 0, 0), odd = least_class(table, 0, 1);
-    const int negative_even = least_class(table, 1, 0), negative_odd = least_class(table, 1, 1);
+    const int even = pqs_least_class(table, 0, 0), odd = pqs_least_class(table, 0, 1);
+    const int negative_even = pqs_least_class(table, 1, 0), negative_odd = pqs_least_class(table, 1, 1);
     if (even < 0 || odd < 0 || negative_even < 0 || negative_odd < 0) return PQS_OUTPUT_BY_TABLE;
     const int by_parity = even != odd || negative_even != negative_odd;
     const int by_sign = even != negative_even || odd != negative_odd;
     if (by_parity && by_sign) return PQS_OUTPUT_BY_TABLE;
     return by_parity ? PQS_OUTPUT_BY_PARITY : by_sign ? PQS_OUTPUT_BY_SIGN : PQS_OUTPUT_BY_NOTHING;
-}
-
-/* What to add so that flooring rounds up from a class on: rest + addend reaches 2^right. */
-static int64_t addend_from(int least, int64_t right) {
-    if (right == 0) return 0;
-    const int64_t half = INT64_C(1) << (right - 1);
-    const int64_t addends[] = {2 * half, 2 * half - 1, half, half - 1, 0};
-    return addends[least];
 }
 
 static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
@@ -80,22 +62,11 @@ static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
 
 /* ---- data by columns ------------------------------------------------------------------------ */
 
-/* The total right shift for output (m, n). */
-static int64_t shift_at(const pqs_output_step *step, size_t m, size_t n) {
-    const int64_t constant = step->narrow.shift;
-    if (step->shift_part == PQS_SHIFT_NONE) return constant;
-    const int64_t given = pqs_value_at(&step->shift_data, m, n);
-    const int64_t s = given < -64 ? -64 : given > 64 ? 64 : given; /* as the reference takes it */
-    if (step->shift_part == PQS_SHIFT_ALL) return constant - s;
-    if (step->shift_part == PQS_SHIFT_LEFT) return constant - (s > 0 ? s : 0);
-    return constant + (s < 0 ? -s : 0);
-}
-
 static int shifts_fit(const pqs_output_step *step, size_t m, size_t n) {
     const size_t rows = step->shift_part && step->shift_data.m_stride ? m : 1;
     const size_t columns = step->shift_part && step->shift_data.n_stride ? n : 1;
     for (size_t i = 0; i < rows * columns; i++) {
-        const int64_t shift = shift_at(step, i / columns, i % columns);
+        const int64_t shift = pqs_shift_at(step, i / columns, i % columns);
         if (shift < -PQS_OUTPUT_MAX_SHIFT || shift > PQS_OUTPUT_MAX_SHIFT) return 0;
     }
     return 1;
@@ -133,16 +104,14 @@ static void load_columns(const pqs_output_step *from, size_t row, size_t first, 
     if (from->kind != PQS_OUTPUT_NARROW) return;
     for (size_t i = 0; i < count; i++) {
         const size_t n = column_of(first + i, columns);
-        const int64_t shift = shift_at(from, row, n);
-        to->data[i] = from->multiplier_from_data ? pqs_value_at(&from->data, row, n)
-                                                 : from->narrow.multiplier;
+        const int64_t shift = pqs_shift_at(from, row, n);
+        to->data[i] = pqs_multiplier_at(from, row, n);
         to->left[i] = shift < 0 ? -shift : 0;
         to->right[i] = shift > 0 ? shift : 0;
         if (to->rounding == PQS_OUTPUT_BY_TABLE) continue;
-        const int64_t addend = addend_from(least_class(to->table, 0, 0), to->right[i]);
-        to->addends[0][i] = addend;
-        to->addends[1][i] = addend_from(least_class(to->table, 0, 1), to->right[i]) - addend;
-        to->addends[2][i] = addend_from(least_class(to->table, 1, 0), to->right[i]) - addend;
+        int64_t addends[PQS_ADDENDS];
+        pqs_addends_of(to->table, to->right[i], addends);
+        for (int a = 0; a < PQS_ADDENDS; a++) to->addends[a][i] = addends[a];
     }
 }
 

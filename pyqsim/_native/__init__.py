@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyqsim._native.gemm import BitCodes, Gemm, GemmForm
-from pyqsim._native.output import OutputOp, OutputProgram, output
+from pyqsim._native.output import Int32Program, OutputOp, OutputProgram, output
 from pyqsim._native.primitives import narrow_array, philox
 from pyqsim._native.reduce import TRACE, RawEvents, RawTrace, ReduceProgram, zero_point_correction
 from pyqsim._native.values import ISAS, NoKernelError, RawPlace, compiler, isa_available
@@ -16,6 +16,7 @@ __all__ = [
     "Depthwise",
     "Gemm",
     "GemmForm",
+    "Int32Program",
     "NoKernelError",
     "OutputOp",
     "OutputProgram",

@@ -22,7 +22,7 @@ from pyqsim._native.values import (
 )
 from pyqsim.datapath import Narrow, Register
 
-__all__ = ["OutputOp", "OutputProgram", "output"]
+__all__ = ["Int32Program", "OutputOp", "OutputProgram", "output"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -142,6 +142,8 @@ class OutputProgram:
         If the kernel does not know the steps, or cannot shift by as much.
     """
 
+    lanes = np.dtype(np.int64)
+
     def __init__(self, ops: tuple[OutputOp, ...], isa: str, columns: int = 0) -> None:
         self._ops, self._isa = ops, ISA_NUMBERS[isa]  # the structs point into ops
         self._steps = _output_steps(ops)
@@ -154,10 +156,44 @@ class OutputProgram:
             run, at = lib.pqs_output_lanes_int32, pointer(values, "int32_t *")
         else:
             run, at = lib.pqs_output_lanes, pointer(values)
-        status = run(self._isa, self._steps, len(self._ops), m, n, at)
-        if status == lib.PQS_ERROR_NO_KERNEL:
-            raise NoKernelError
-        check(status)
+        _kernel_ran(run(self._isa, self._steps, len(self._ops), m, n, at))
+
+
+class Int32Program:
+    """Output steps of one chain in lanes of 32 bits, lowered once for all rows.
+
+    Parameters
+    ----------
+    ops : tuple of OutputOp
+        32 bits are proven to hold what they do (`pqs_output_int32_lower`).
+    isa : str
+    shape : (int, int)
+        Rows that it is made for, if they are few; columns.
+
+    Raises
+    ------
+    NoKernelError
+        If the kernel does not know the steps.
+    """
+
+    lanes = np.dtype(np.int32)
+
+    def __init__(self, ops: tuple[OutputOp, ...], isa: str, shape: tuple[int, int]) -> None:
+        steps, size = _output_steps(ops), ffi.new("size_t *")
+        _kernel_ran(lib.pqs_output_int32_size(steps, len(ops), *shape, size))
+        self._bytes = np.empty(size[0], dtype=np.uint8)
+        self._at = pointer(self._bytes, "void *")
+        _kernel_ran(lib.pqs_output_int32_lower(ISA_NUMBERS[isa], steps, len(ops), *shape, self._at))
+
+    def run(self, values: npt.NDArray[np.int32]) -> None:
+        """Replace values (m, n), C-contiguous, by their output."""
+        check(lib.pqs_output_int32_run(self._at, len(values), pointer(values, "int32_t *")))
+
+
+def _kernel_ran(status: int) -> None:
+    if status == lib.PQS_ERROR_NO_KERNEL:
+        raise NoKernelError
+    check(status)
 
 
 def output(

@@ -19,7 +19,7 @@ from pyqsim.execution.doors import check_call, explicit_order, start_bias
 from pyqsim.execution.gemm import ELEMENTS, ChainKernel, Chains, ChainSums, FirstOperand
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
-from pyqsim.execution.output import OutputPipeline
+from pyqsim.execution.output import OutputPipeline, Program
 from pyqsim.execution.passes import Pass, name_of, passes_of
 from pyqsim.execution.shares import run_shares, thread_count
 from pyqsim.execution.telemetry import BlockResult, Chain
@@ -31,6 +31,7 @@ Ints = npt.NDArray[np.int64]
 
 _THREAD_WORK = 1 << 20  # products below which one thread does it all
 _BLOCK_ELEMENTS = 1 << 19  # int64 elements of a that one block of rows unpacks: 4 MiB
+_MANY = 1 << 30  # rows
 _NO_TABLE = "the operands' products are too many for a table, or drawn at random"
 
 
@@ -127,12 +128,14 @@ class Call:
         )
         return dict(gemms.choose(chains, operand, self._bias))
 
-    def fused_parts(self) -> tuple[tuple[Pass, ...], tuple[_native.OutputOp, ...]] | None:
-        """The kernels in int32 lanes and the output steps of any row; None: it is not so."""
-        ops = self._pipeline.for_every_row()
-        if self._passes is None or ops is None or self.result.shape[0] < len(self.chains):
+    def fused_parts(self) -> tuple[tuple[Pass, ...], Program | None] | None:
+        """The kernels in int32 lanes and what runs the output steps; None: it is not so."""
+        if self._passes is None or self.result.shape[0] < len(self.chains):
             return None
-        return self._passes, ops
+        try:
+            return self._passes, self._pipeline.program(self._isa, _MANY)
+        except _native.NoKernelError:
+            return None
 
     # -- bounds ------------------------------------------------------------------------------
 

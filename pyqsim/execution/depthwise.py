@@ -125,7 +125,7 @@ class DepthwiseRunner:
             call = _DepthwiseCall(self, replace(a, codes=rows), data)
         except PyqsimError:  # the call itself will say what is wrong with these codes
             return None
-        return FusedCall.of(call, self.isa, f"any {dtype} codes")
+        return FusedCall.of(call, f"any {dtype} codes")
 
     def packed(self, chain: Chain) -> Ints:
         """The integers of b for a chain."""

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim._native import NoKernelError, OutputProgram
 from pyqsim.bounds import Interval
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
 from pyqsim.execution.operand import Operand, Patches
+from pyqsim.execution.output import Program
 from pyqsim.execution.passes import Pass
 from pyqsim.execution.shares import even_shares, run_shares, thread_count
 from pyqsim.parameters import Parameters
@@ -34,7 +34,7 @@ class FusedCall:
     passes : tuple of Pass
     shape : (int, int, int)
         Chains, N and K.
-    output : OutputProgram or None
+    output : Program or None
         None: the sums are the result.
     leading : tuple of int
         Of the result's shape, before (M, N).
@@ -46,27 +46,24 @@ class FusedCall:
 
     passes: tuple[Pass, ...]
     shape: tuple[int, int, int]
-    output: OutputProgram | None
+    output: Program | None
     leading: tuple[int, ...]
     dtype: np.dtype[Any]
     explanation: tuple[str, ...]
 
     @classmethod
-    def of(cls, call: Call, isa: str, what: str) -> FusedCall | None:
+    def of(cls, call: Call, what: str) -> FusedCall | None:
         """What does the same as a call of `AnyRows`; None: the call is no such one."""
         parts = call.fused_parts()
         if parts is None:
             return None
-        passes, ops = parts
-        n = call.shape[1]
-        try:
-            output = OutputProgram(ops, isa, n) if ops else None
-        except NoKernelError:
-            return None
+        passes, output = parts
         lines = call.explanation() if len(call.chains) > 1 else (passes[0].kernel.explanation,)
-        why = tuple(f"{what}: {line}" for line in lines)
-        shape = (len(call.chains), n, call.k)
-        return cls(passes, shape, output, call.leading, call.result.dtype, why)
+        why = [f"{what}: {line}" for line in lines]
+        if output is not None:
+            why.append(f"output steps in {output.lanes} lanes")
+        shape = (len(call.chains), call.shape[1], call.k)
+        return cls(passes, shape, output, call.leading, call.result.dtype, tuple(why))
 
     @property
     def is_ordered(self) -> bool:
@@ -86,6 +83,7 @@ class FusedCall:
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
         chains, n, k = self.shape
         height, is_narrow = rows.stop - rows.start, self.dtype == np.int32
+        in_int32 = self.output is not None and self.output.lanes == np.int32
         if self.output is not None or not is_narrow:
             height = min(height, _BLOCK_OUTPUTS // max(chains * n, 1))
         if isinstance(a.codes, Patches):
@@ -98,11 +96,17 @@ class FusedCall:
             sums = parts if buffer is None else buffer[:, : block.stop - first]
             for one in self.passes:
                 one.run(a, block, sums)
+            if in_int32:
+                self._run_output(sums)
             if buffer is not None:
                 parts[...] = sums
-            if self.output is not None:
-                for part in parts:
-                    self.output.run(part)
+            if not in_int32:
+                self._run_output(parts)
+
+    def _run_output(self, chains: npt.NDArray[Any]) -> None:
+        if self.output is not None:
+            for values in chains:
+                self.output.run(values)
 
 
 def operand_key(a: Operand, bounds: Interval | None) -> tuple[object, ...] | None:

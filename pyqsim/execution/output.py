@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -26,6 +28,7 @@ from pyqsim.datapath import (
     Merge,
     Narrow,
     OutputStep,
+    Register,
     Requantize,
     Scheme,
     Stage,
@@ -44,10 +47,12 @@ from pyqsim.parameters import (
     Parameters,
 )
 
-__all__ = ["OutputPipeline", "output_of_array"]
+__all__ = ["OutputPipeline", "Program", "output_of_array"]
 
 Ints = npt.NDArray[np.int64]
 _Adder = CorrectZeroPoints | AddBias | AddZeroPoint
+Program = _native.OutputProgram | _native.Int32Program
+_INT32 = Interval(-(2**31), 2**31 - 1)
 _WORD = 63  # bits that the output kernel needs for sums and numerators
 
 
@@ -67,11 +72,13 @@ class OutputPipeline:
         self.ops: list[OutputOp] = []
         self.correction_at: int | None = None
         self.fits_word = True  # 63 bits are proven to hold every sum and every numerator
+        self.fits_int32 = True  # 32 bits are proven to hold every value; but see _make
         self._steps, self._data, self._shape = steps, data, shape
         self._chain_shape, self._intervals = chain_shape, values
         self._corrections, self._step_first = corrections, step_first
         for index, step in enumerate(steps):
             self._lower(index, step)
+        self._need_int32(self._intervals)
 
     @property
     def interval(self) -> Interval:
@@ -81,13 +88,38 @@ class OutputPipeline:
             hull = hull.hull(other)
         return hull
 
-    def for_every_row(self) -> tuple[OutputOp, ...] | None:
-        """The primitives of any row; None: some differ from row to row, or need the reference."""
+    def program(self, isa: str, rows: int) -> Program | None:
+        """What runs the steps on any rows; None: there are no steps.
+
+        `rows` is how many, if they are few. Steps that differ from row to row, or need the
+        reference, raise NoKernelError.
+        """
+        if not self.ops:
+            return None
         if self.correction_at is not None or not self.fits_word:
-            return None
+            raise _native.NoKernelError
         if any(op.differs_by_row for op in self.ops):
-            return None
-        return tuple(op.rows(slice(0, 1)) for op in self.ops)
+            raise _native.NoKernelError
+        ops = tuple(op.rows(slice(0, 1)) for op in self.ops)
+        if self.fits_int32:
+            with suppress(_native.NoKernelError):
+                return _native.Int32Program(ops, isa, (rows, self._shape[1]))
+        return _native.OutputProgram(ops, isa, self._shape[1])
+
+    def _need_int32(self, values: list[Interval]) -> None:
+        self.fits_int32 &= all(value.fits(32) for value in values)
+
+    def _add_op(self, op: OutputOp) -> None:
+        """Take up a primitive; a sum takes values of which the lowest 32 bits are known, too."""
+        if op.kind != "add":
+            self._need_int32(self._intervals)
+        self.ops.append(op)
+
+    def _make(self, values: list[Interval], register: Register) -> None:
+        """Values that a register is given, of which one that wraps takes the lowest bits alone."""
+        wraps = register.overflow.rule is OverflowRule.WRAP
+        if not wraps or register.bits is None or register.bits > 32:
+            self._need_int32(values)
 
     def _each(self, transform: Callable[[Interval], Interval]) -> None:
         self._intervals = [transform(value) for value in self._intervals]
@@ -104,15 +136,15 @@ class OutputPipeline:
         elif isinstance(step, Merge):
             self._merge(index, step, where)
         elif isinstance(step, Narrow):
-            self.ops.append(OutputOp("narrow", index, narrow=step))
+            self._add_op(OutputOp("narrow", index, narrow=step))
             self._narrow([step], where)
         elif isinstance(step, Requantize):
             self._requantize(index, step, where)
         elif isinstance(step, Clamp):
-            self.ops.append(OutputOp("clamp", index, minimum=step.min, maximum=step.max))
+            self._add_op(OutputOp("clamp", index, minimum=step.min, maximum=step.max))
             self._each(lambda v: Interval(_clip(v.low, step), _clip(v.high, step)))
         elif isinstance(step, FromLogs):
-            self.ops.append(OutputOp("from_logs", index, guard_bits=step.guard_bits))
+            self._add_op(OutputOp("from_logs", index, guard_bits=step.guard_bits))
             self._each(lambda value: bounds.from_logs(step, value, where))
         elif isinstance(step, Lookup):
             self._lookup(index, step, where)
@@ -128,15 +160,18 @@ class OutputPipeline:
     def _add(
         self, index: int, step: _Adder, data: Ints | None, addends: list[Interval], where: str
     ) -> None:
-        self.ops.append(OutputOp("add", index, register=step.register, data=data))
+        self._add_op(OutputOp("add", index, register=step.register, data=data))
         sums = [bounds.add(v, addend) for v, addend in zip(self._intervals, addends, strict=True)]
         self.fits_word &= all(value.fits(_WORD) for value in sums)
+        self._make(sums, step.register)
         self._intervals = [bounds.write(value, step.register, where) for value in sums]
 
     def _narrow(self, steps: list[Narrow], where: str) -> None:
         """Intervals after a step that is one or another of `steps`."""
         numerators = [bounds.numerator(step, v) for step in steps for v in self._intervals]
         self.fits_word &= all(value.fits(_WORD) for value in numerators)
+        quotients = [bounds.quotient(step, v) for step in steps for v in self._intervals]
+        self._make(quotients, steps[0].register)
 
         def transform(value: Interval) -> Interval:
             results = [bounds.narrow(step, value, where) for step in steps]
@@ -152,7 +187,7 @@ class OutputPipeline:
         for value, multiplier in zip(self._intervals, multipliers, strict=True):
             product = bounds.scale(value, interval_of(multiplier))
             total = bounds.write(total.hull(bounds.add(total, product)), step.register, where)
-        self.ops.append(OutputOp("merge", index, register=step.register, data=multipliers))
+        self._add_op(OutputOp("merge", index, register=step.register, data=multipliers))
         self._intervals = [total]
 
     def _requantize(self, index: int, step: Requantize, where: str) -> None:
@@ -196,13 +231,14 @@ class OutputPipeline:
 
     def _add_offset(self, index: int, offset: Ints, where: str) -> None:
         addend = interval_of(offset)
-        self.ops.append(OutputOp("add", index, data=offset))
+        self._add_op(OutputOp("add", index, data=offset))
         self._each(lambda v: bounds.require(bounds.add(v, addend), f"{where}: its offset"))
+        self._need_int32(self._intervals)
 
     def _stage(
         self, index: int, stage: Stage, multiplier: Ints | None, shift: Ints, where: str
     ) -> None:
-        self.ops.append(
+        self._add_op(
             OutputOp(
                 "narrow",
                 index,
@@ -238,20 +274,35 @@ class OutputPipeline:
                 f"requantize={parameters!r}, allowed: what FloatScale.encode makes (a FloatFactor),"
                 " or a FloatChain"
             )
-        reach = Interval(-(2**31), 2**31 - 1)
+        chain = (op.scale, op.second, op.addend, op.last)
+        operations = (np.multiply, np.multiply, np.add, np.multiply)
+        given = [
+            (operation, _own(array))
+            for operation, array in zip(operations, chain, strict=True)
+            if array is not None
+        ]
+        zero_point = np.zeros((1, 1), dtype=np.int64)
+        limits = _INT32
         if getattr(scheme, "clamp", "") == "before":
             zero_point, clamp = self._following_clamp(index)
             op = replace(
                 op, clamp_before=True, data=zero_point, minimum=clamp.min, maximum=clamp.max
             )
+            codes = bounds.subtract(Interval(clamp.min, clamp.max), interval_of(zero_point))
+            limits = _rinted((float(np.float32(codes.low)), float(np.float32(codes.high))))
+            zero_point = np.zeros((1, 1), dtype=np.int64)
         elif getattr(scheme, "zero_point", "") == "before":
             zero_point = self._following_zero_point(index)
             op = replace(op, zero_point_before=True, data=zero_point)
-            reach = bounds.require(
-                bounds.subtract(reach, interval_of(zero_point)), f"output step {index} (Requantize)"
-            )
-        self.ops.append(op)
-        self._each(lambda _: reach)
+            given.append((np.add, _own(zero_point).astype(np.float32)))
+        self._add_op(op)
+        back, where = interval_of(zero_point), f"output step {index} (Requantize)"
+
+        def scaled(value: Interval) -> Interval:
+            rounded = _within(_rinted(bounds.by_floats(value, given)), limits)
+            return bounds.require(bounds.subtract(rounded, back), where)
+
+        self._each(scaled)
 
     def _floats(self, name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         try:
@@ -268,8 +319,9 @@ class OutputPipeline:
                 "(a DoubleFactor)"
             )
         scale = self._floats("scale", parameters.scale)
-        self.ops.append(OutputOp("double_scale", index, double_scale=scale))
-        self._each(lambda _: Interval(-(2**31), 2**31 - 1))
+        self._add_op(OutputOp("double_scale", index, double_scale=scale))
+        given = [(np.multiply, _own(scale))]
+        self._each(lambda value: _rounded(bounds.by_floats(value, given)))
 
     def _following_zero_point(self, index: int) -> Ints:
         """The zero point that the next step adds; 0 where it adds none."""
@@ -298,7 +350,7 @@ class OutputPipeline:
                     f"{where}: values may reach {value.low}..{value.high}, allowed: {low}..{high} "
                     f"(table of {table.size}); put a Clamp before it"
                 )
-        self.ops.append(OutputOp("lookup", index, table=table))
+        self._add_op(OutputOp("lookup", index, table=table))
         self._each(lambda _: interval_of(table))
 
     def _thresholds(self, index: int, step: Thresholds) -> None:
@@ -307,7 +359,7 @@ class OutputPipeline:
             raise ShapeError(
                 f"Thresholds: {len(table)} rows, allowed: N={self._shape[1]} rows, or one axis"
             )
-        self.ops.append(OutputOp("thresholds", index, table=table))
+        self._add_op(OutputOp("thresholds", index, table=table))
         self._each(lambda _: Interval(0, table.shape[-1]))
 
     def run(
@@ -409,6 +461,25 @@ def _merged(op: OutputOp, values: list[int], place: dict[str, int]) -> list[Outp
     return records
 
 
+def _rinted(ends: tuple[float, float] | None) -> Interval:
+    """Ties to even, saturated to int32."""
+    return _INT32 if ends is None else _within(Interval(*map(round, ends)), _INT32)
+
+
+def _rounded(ends: tuple[float, float] | None) -> Interval:
+    """Ties away from zero, saturated to int32."""
+    if ends is None:
+        return _INT32
+    low, high = (int(Decimal(end).to_integral_value(ROUND_HALF_UP)) for end in ends)
+    return _within(Interval(low, high), _INT32)
+
+
+def _within(value: Interval, limits: Interval) -> Interval:
+    """What is left of an interval whose numbers are clamped to limits."""
+    low, high = (min(max(end, limits.low), limits.high) for end in (value.low, value.high))
+    return Interval(low, high)
+
+
 def _clip(value: int, step: Clamp) -> int:
     return min(max(value, step.min), step.max)
 
@@ -432,9 +503,13 @@ def _extreme_pairs(stage: Stage, multiplier: Ints | None, shift: Ints) -> set[tu
 
 def _distinct(array: Ints) -> list[int]:
     """Distinct values of a broadcast array, without spelling the broadcast out."""
-    index = tuple(slice(None) if stride else slice(1) for stride in array.strides)
-    distinct: list[int] = np.unique(array[index]).tolist()
+    distinct: list[int] = np.unique(_own(array)).tolist()
     return distinct
+
+
+def _own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A broadcast array's own numbers."""
+    return array[tuple(slice(None) if stride else slice(1) for stride in array.strides)]
 
 
 def output_of_array(
@@ -454,15 +529,21 @@ def output_of_array(
     """
     array = integer_array("acc", values)
     n = array.shape[-1] if array.ndim else 1
-    work = np.array(array, dtype=np.int64).reshape(1, -1, n) if array.size else None
     datapath = Datapath(reduce=(), output=steps)
     data = CallData(bias, requantize, out_zero_point)
     data.check_read(datapath)
-    if work is None:
+    if not array.size:
         return np.zeros(array.shape, dtype=datapath.result_dtype)
-    shape = (work.shape[1], n)
-    pipeline = OutputPipeline(steps, data, shape, (1, 1, 1), [interval_of(work)], [ZERO], 0)
+    shape = (array.size // n, n)
+    pipeline = OutputPipeline(steps, data, shape, (1, 1, 1), [interval_of(array)], [ZERO], 0)
     bounds.require(pipeline.interval, "result", datapath.result_dtype.itemsize * 8)
+    with suppress(_native.NoKernelError):
+        program = pipeline.program("auto", shape[0])
+        if isinstance(program, _native.Int32Program):
+            sums = array.astype(np.int32, order="C").reshape(shape)
+            program.run(sums)
+            return sums.reshape(array.shape).astype(datapath.result_dtype, copy=False)
+    work = np.array(array, dtype=np.int64).reshape(1, *shape)
     trap = pipeline.run(work, slice(0, shape[0]), None)
     if trap is not None:
         raise OverflowTrap((trap.position, trap.m, trap.n, -1), repr(steps[trap.position]))

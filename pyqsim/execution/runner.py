@@ -152,7 +152,7 @@ class Runner:
             call = self._call(replace(a, codes=rows), data, False, 0, False)
         except PyqsimError:  # the call itself will say what is wrong with these codes
             return None
-        return FusedCall.of(call, self.isa, what)
+        return FusedCall.of(call, what)
 
     def _first_of_product(self, a: Operand) -> Operand:
         return a.patterns() if isinstance(self.datapath.product, Lookup) else a
