@@ -76,8 +76,11 @@ class FusedCall:
         m = len(a.codes)
         result = np.empty((chains, m, n), dtype=self.dtype)
         workers = 1 if m * n * k < _THREADED else thread_count(threads)
-        shares = even_shares(m, workers)
-        run_shares(lambda rows: self._run_rows(a, rows, result), shares, workers)
+        if workers == 1:
+            self._run_rows(a, slice(0, m), result)
+        else:
+            shares = even_shares(m, workers)
+            run_shares(lambda rows: self._run_rows(a, rows, result), shares, workers)
         return result.reshape(*self.leading, m, n)
 
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:

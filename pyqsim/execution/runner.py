@@ -119,9 +119,7 @@ class Runner:
     def _find_fused(self, a: Operand, data: CallData) -> FusedCall | None:
         """What stands for this call and all that differ from it in codes alone."""
         fused = self._fused_within(a, data, None)
-        if fused is None or not fused.is_ordered:
-            return fused
-        if a.codes.size * self.shape[1] <= _LONG_SUM:
+        if fused is None or a.codes.size * self.shape[1] <= _LONG_SUM or not fused.is_ordered:
             return fused
         return self._fused_within(a, data, a.code_interval(slice(None)))
 

@@ -104,15 +104,72 @@ static int fits_63_bits(const pqs_output_step *steps, size_t count, size_t m, si
     return 1;
 }
 
-static size_t comparisons;
+static int fits_int32(const int64_t *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (values[i] < INT32_MIN || values[i] > INT32_MAX) return 0;
+    }
+    return 1;
+}
+
+/* Whether 32 bits hold what the header asks the caller of the int32 lanes to have proven. */
+static int fits_32_bits(const pqs_output_step *steps, size_t count, size_t n,
+                        const int64_t *given) {
+    for (size_t s = 0; s <= count; s++) {
+        int64_t values[MAX_SIDE];
+        memcpy(values, given, n * sizeof *values);
+        pqs_place trap = {0};
+        pqs_output(steps, s, 7, 1, 1, n, 2, 9, values, &trap);
+        const int is_sum = s < count && steps[s].kind == PQS_OUTPUT_ADD;
+        if ((s == 0 || !is_sum) && !fits_int32(values, n)) return 0;
+        if (s == count || (!is_sum && steps[s].kind != PQS_OUTPUT_NARROW)) continue;
+        pqs_output_step exact = steps[s];
+        pqs_register *const reg = is_sum ? &exact.range : &exact.narrow.range;
+        if (reg->overflow == PQS_OVERFLOW_WRAP && reg->bits && reg->bits <= 32) continue;
+        *reg = (pqs_register){.overflow = PQS_OVERFLOW_WRAP, .is_signed = 1};
+        pqs_output(&exact, 1, 7, 1, 1, n, 2, 9, values, &trap);
+        if (!fits_int32(values, n)) return 0;
+    }
+    return 1;
+}
+
+static size_t comparisons, int32_comparisons;
 
 __attribute__((destructor)) static void say_how_many(void) {
-    fprintf(stderr, "reference runs: all, kernel comparisons: %zu\n", comparisons);
+    fprintf(stderr, "reference runs: all, kernel comparisons: %zu, in int32 lanes: %zu\n",
+            comparisons, int32_comparisons);
+}
+
+/* One row, three times. */
+static void compare_int32(const pqs_output_step *given_steps, size_t count, size_t n,
+                          const int64_t *given, const int64_t *expected) {
+    pqs_output_step steps[MAX_STEPS];
+    for (size_t s = 0; s < count; s++) {
+        steps[s] = given_steps[s];
+        steps[s].data.m_stride = steps[s].shift_data.m_stride = 0;
+        steps[s].scale.m_stride = steps[s].second.m_stride = steps[s].double_scale.m_stride = 0;
+        steps[s].addend.m_stride = steps[s].last.m_stride = 0;
+    }
+    size_t size;
+    if (!fits_32_bits(steps, count, n, given)) return;
+    if (pqs_output_int32_size(steps, count, 3, n, &size) != PQS_OK) return;
+    int32_t *const values = exactly(3 * n, sizeof *values);
+    void *const program = exactly(size, 1);
+    for (int isa = PQS_ISA_AUTO; isa <= PQS_ISA_AVX512VPOPCNTDQ; isa++) {
+        if (pqs_output_int32_lower(isa, steps, count, 3, n, program) != PQS_OK) continue;
+        for (size_t i = 0; i < 3 * n; i++) values[i] = (int32_t)given[i % n];
+        require(pqs_output_int32_run(program, 3, values) == PQS_OK, "output int32: status");
+        for (size_t i = 0; i < 3 * n; i++) {
+            require(values[i] == expected[i % n], "output int32: other values");
+        }
+        int32_comparisons++;
+    }
+    free(program), free(values);
 }
 
 static void compare_lanes(const pqs_output_step *steps, size_t count, size_t m, size_t n,
                           const int64_t *given, const int64_t *expected) {
     if (!fits_63_bits(steps, count, m, n, given)) return;
+    if (m == 1) compare_int32(steps, count, n, given, expected);
     int64_t *const values = exactly(m * n, sizeof *values);
     for (int isa = PQS_ISA_AUTO; isa <= PQS_ISA_AVX512VPOPCNTDQ; isa++) {
         memcpy(values, given, m * n * sizeof *values);
