@@ -10,9 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PQS_GEMM_WORD 4 /* bytes */
 #define PQS_GEMM_ROWS 6
 #define PQS_GEMM_MAX_COLUMNS 256
 #define PQS_GEMM_COUNTED_STEPS 512 /* of bits, at most, in one call of a tile */
+#define PQS_GEMM_PLACES 16 /* of 4 bits */
 
 typedef struct {
     uint32_t a_flip; /* xor-ed to a's words: 0x80808080 moves four bytes by 128; of bits: not 0 */
@@ -27,6 +29,7 @@ typedef struct {
     size_t planes;
     size_t width;       /* entries of a row */
     size_t columns;     /* of the panel that count */
+    int8_t integers[PQS_GEMM_PLACES]; /* int4: of each place */
 } pqs_gemm_constants;
 
 /* out[r][c] = start[r][c], then for each step its words of (a's row r) * (b's word c), r < rows.
@@ -48,20 +51,32 @@ typedef void pqs_gemm_start_rows(size_t rows, size_t k, const char *a, size_t a_
                                  const int32_t *offsets, int32_t *starts);
 
 typedef struct {
-    size_t b_elements; /* k of one 4-byte word of b: 4 int8, 2 int16, 1 int16 twice or 32 bits */
-    size_t a_words;    /* words of a for one of b: 1; 2: one a k, its other half 0; 16: tables;
-                          4: one a k, a row of tables */
-    int a_signed;      /* int8: what a's bytes are; a_flip makes those of the other kind */
+    size_t b_elements; /* k of one 4-byte word of b: 4 int8, 2 int16, 1 int16 twice, 8 of 4
+                          bits or 32 bits */
+    size_t a_words;    /* words of a for one of b: 1; of 8 k: 2; else 2: one a k, its other half 0;
+                          16: tables; 4: one a k, a row of tables */
+    int a_signed;      /* int8, int4: what a's bytes are; a_flip makes those of the other kind */
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
     pqs_gemm_extremes *extremes;
-    pqs_gemm_start_rows *start_rows; /* int8 */
+    pqs_gemm_start_rows *start_rows; /* int8, int4 */
+    int reach;         /* int4: of the integers, from 0; 0: any */
 } pqs_gemm_kernel;
 
 /* Sums mod 2^32. a: uint8, or int8 where a_signed; b: int8. */
 extern const pqs_gemm_kernel pqs_gemm_int8__avxvnni;
 extern const pqs_gemm_kernel pqs_gemm_int8__avx512vnni;
 extern const pqs_gemm_kernel pqs_gemm_int8__dotprod;
+
+/* Sums mod 2^32. b: of 4 bits, places among 16 integers: of a word's bytes the low halves stand for
+ * its first four k, the high halves for the next four. */
+extern const pqs_gemm_kernel pqs_gemm_int4__avx2;
+extern const pqs_gemm_kernel pqs_gemm_int4__avxvnni;
+extern const pqs_gemm_kernel pqs_gemm_int4__avx512bw;
+extern const pqs_gemm_kernel pqs_gemm_int4__avx512vnni;
+extern const pqs_gemm_kernel pqs_gemm_int4__avx512vbmi;
+extern const pqs_gemm_kernel pqs_gemm_int4__neon;
+extern const pqs_gemm_kernel pqs_gemm_int4__dotprod;
 
 /* Sums mod 2^32. a and b: int16. */
 extern const pqs_gemm_kernel pqs_gemm_int16__portable;

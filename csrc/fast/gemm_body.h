@@ -1,8 +1,10 @@
 /* The tile of gemm.h. The including file defines `vector` and its load, store, broadcast (of one
  * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); LOAD_A where a's words are
- * not broadcast; GROUPED, and group_value(sum, constants), where steps make groups; FLIPS where
- * a_flip may be other than 0, and what is then another multiply_add, multiply_add_flipped;
- * begin_lanes and end_lanes where lanes do not begin at start. */
+ * not broadcast; column_word(column, word, constants), what of b meets a's word, where that is not
+ * all of it; FEW_ROWS where so few have two accumulators each, sums mod 2^32; GROUPED, and
+ * group_value(sum, constants), where steps make groups; FLIPS where a_flip may be other than 0, and
+ * what is then another multiply_add, multiply_add_flipped; begin_lanes and end_lanes where lanes do
+ * not begin at start. */
 #include "fast/gemm.h"
 #include "fast/gemm_extremes.h"
 #include "fast/unrolled.h"
@@ -12,6 +14,12 @@
 #define COLUMNS (VECTORS * LANES)
 #ifndef LOAD_A
 #define LOAD_A broadcast
+#endif
+#ifndef column_word
+#define column_word(column, word, held) (column)
+#endif
+#ifndef FEW_ROWS
+#define FEW_ROWS 0
 #endif
 #ifndef begin_lanes
 #define begin_lanes load
@@ -41,30 +49,52 @@ ALWAYS_INLINE vector fold(const shape is, vector outer, vector group, const cons
     return is.clamps ? larger(smaller(sum, held->outer_maximum), held->outer_minimum) : sum;
 }
 
-/* Twelve accumulators: enough to hide the latency of the multiply, few enough for registers. */
+ALWAYS_INLINE void add_step(const size_t rows, const shape is, const char *a, size_t a_row,
+                            const constants *held, const char *b,
+                            vector acc[PQS_GEMM_ROWS][VECTORS]) {
+    vector column[VECTORS];
+    UNROLLED
+    for (size_t v = 0; v < VECTORS; v++) column[v] = load(b + v * sizeof(vector));
+    UNROLLED
+    for (size_t word = 0; word < A_WORDS; word++) {
+        vector y[VECTORS];
+        UNROLLED
+        for (size_t v = 0; v < VECTORS; v++) y[v] = column_word(column[v], word, held);
+        UNROLLED
+        for (size_t r = 0; r < rows; r++) {
+            const vector x = LOAD_A(a + r * a_row + word * PQS_GEMM_WORD);
+            UNROLLED
+            for (size_t v = 0; v < VECTORS; v++) {
+                const vector from = is.singles ? (vector){0} : acc[r][v];
+                const vector sum = is.flips ? multiply_add_flipped(from, x, y[v], held)
+                                            : multiply_add(from, x, y[v], held);
+                acc[r][v] = is.singles ? fold(is, acc[r][v], sum, held) : sum;
+            }
+        }
+    }
+}
+
+/* Twelve accumulators: enough to hide the latency of the multiply, few enough for registers. Of a
+ * few rows each has two, in turns. */
 ALWAYS_INLINE void add_steps(const size_t rows, const shape is, size_t steps, const char *a,
                              size_t a_row, size_t a_step, const constants *held, const char *b,
                              vector acc[PQS_GEMM_ROWS][VECTORS]) {
-    for (size_t i = 0; i < steps; i++) {
-        vector column[VECTORS];
-        UNROLLED
-        for (size_t v = 0; v < VECTORS; v++) column[v] = load(b + v * sizeof(vector));
-        UNROLLED
-        for (size_t word = 0; word < A_WORDS; word++) {
-            UNROLLED
-            for (size_t r = 0; r < rows; r++) {
-                const vector x = LOAD_A(a + r * a_row + word * 4);
-                UNROLLED
-                for (size_t v = 0; v < VECTORS; v++) {
-                    const vector from = is.singles ? (vector){0} : acc[r][v];
-                    const vector sum = is.flips ? multiply_add_flipped(from, x, column[v], held)
-                                                : multiply_add(from, x, column[v], held);
-                    acc[r][v] = is.singles ? fold(is, acc[r][v], sum, held) : sum;
-                }
-            }
+    const size_t b_step = VECTORS * sizeof(vector);
+    size_t i = 0;
+    if (rows <= FEW_ROWS) {
+        vector other[PQS_GEMM_ROWS][VECTORS] = {{{0}}};
+        for (; i + 2 <= steps; i += 2) {
+            add_step(rows, is, a + i * a_step, a_row, held, b + i * b_step, acc);
+            add_step(rows, is, a + (i + 1) * a_step, a_row, held, b + (i + 1) * b_step, other);
         }
-        a += a_step;
-        b += VECTORS * sizeof(vector);
+        UNROLLED
+        for (size_t r = 0; r < rows; r++) {
+            UNROLLED
+            for (size_t v = 0; v < VECTORS; v++) acc[r][v] = add(acc[r][v], other[r][v]);
+        }
+    }
+    for (; i < steps; i++) {
+        add_step(rows, is, a + i * a_step, a_row, held, b + i * b_step, acc);
     }
 }
 

@@ -23,6 +23,7 @@ static inline vector larger(vector x, vector y) { return _mm256_max_epi32(x, y);
 /* pqs_gemm_constants in every lane. */
 typedef struct {
     vector a_flip, multipliers, minimum, maximum, outer_minimum, outer_maximum;
+    vector integers; /* all of them in every 16 bytes */
     __m128i group_shift;
 } constants;
 
@@ -30,5 +31,12 @@ static inline constants constants_of(const pqs_gemm_constants *given) {
     return (constants){broadcast(&given->a_flip),        broadcast(&given->multipliers),
                        broadcast(&given->minimum),       broadcast(&given->maximum),
                        broadcast(&given->outer_minimum), broadcast(&given->outer_maximum),
+                       _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)given->integers)),
                        _mm_cvtsi32_si128(given->group_shift)};
+}
+
+/* Of each byte's low or high four bits the integer. */
+static inline vector integers_of(vector bytes, size_t high, const constants *held) {
+    const vector places = _mm256_srli_epi16(bytes, high ? 4 : 0);
+    return _mm256_shuffle_epi8(held->integers, _mm256_and_si256(places, _mm256_set1_epi8(15)));
 }

@@ -279,8 +279,9 @@ enum pqs_gemm_kind {
     PQS_GEMM_PERMUTE = 11,      /* sums mod 2^32 */
     PQS_GEMM_PERMUTE_CLAMP = 12, /* as CLAMP; int16 holds terms and rails, or int32 rail + term */
     PQS_GEMM_BITS = 13, /* sums mod 2^32; a: 8 bits, two codes; b: two integers */
-    PQS_GEMM_TOP_HALVES = 14 /* as TOP; int16 holds (a - a_zero_point) * 2^a_shift and
+    PQS_GEMM_TOP_HALVES = 14, /* as TOP; int16 holds (a - a_zero_point) * 2^a_shift and
                                 b * 2^(31 - bits - a_shift) */
+    PQS_GEMM_INT4 = 15 /* sums mod 2^32; a: 8 bits, b: 16 integers that int8 holds */
 };
 
 enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
@@ -304,7 +305,8 @@ typedef struct {
     int32_t outer_maximum;
     const int32_t *places; /* not for sums, tables, bits: of each k in a's row; null: ascending */
     size_t row_length;     /* elements of such a row */
-    /* TABLE: int8 at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's entry, plus 128
+    /* INT4: int8 at [place]: the 16 integers of b less its offsets.
+     * TABLE: int8 at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's entry, plus 128
      * times plane 1's where there are 2.
      * Others: row 0 stands for a term of 0, row 1 + x for a byte x of a. GATHER and GATHER_CLAMP:
      * terms, int32 at [row * entries + place]. PERMUTE: bytes at [(plane * 257 + row) * width +
@@ -318,7 +320,7 @@ typedef struct {
     int32_t a_codes[2];
     int32_t a_values[2];  /* BITS: what they stand for; no a_zero_point is subtracted */
     int32_t b_values[2];  /* BITS: [0] is 0 where one of them is, for speed */
-    const int32_t *b_offsets; /* INT8: of each start; int8 holds b less that of its column; null: 0 */
+    const int32_t *b_offsets; /* INT8, INT4: of each start, subtracted from b's column; null: 0 */
 } pqs_gemm_plan;
 
 /* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */
@@ -329,8 +331,11 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
 
 /* Write b's panels, and what the sums start from without a bias (mod 2^32; TOP and TOP_HALVES:
  * a bias is added to it times 2^(32 - bits)).
- * b: (k, n) at b[n * b_stride + k]; int8 or int16 holds its elements, as the kind has it.
- * PQS_ERROR_OPERAND: a place is not in a row. */
+ * b: (k, n) at b[n * b_stride + k]; int8 or int16 holds its elements, as the kind has it, less
+ * the offsets.
+ * INT4: b's places, 4 bits each; a panel is steps of 8 k, of each column a word of 4 bytes: the low
+ * halves of those are the first four k, the high halves the next four.
+ * PQS_ERROR_OPERAND: a place is not in a row; INT4: an integer is not one of the 16. */
 int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, void *panels,
                   int32_t *start);
 
@@ -347,7 +352,7 @@ int pqs_gemm_run_planes(const pqs_gemm_plan *plan, size_t planes, const void *pa
                         const int32_t *start, size_t m, const void *a, size_t a_stride,
                         int32_t *out, size_t out_stride, size_t out_plane, void *scratch);
 
-/* What proves, part by part of k, that a saturating sum is exact: INT8 and INT16.
+/* What proves, part by part of k, that a saturating sum is exact: INT8, INT4 and INT16.
  * A lane's sum plus its correction is the true prefix; a prefix in [minimum - low, maximum - high]
  * stays in [minimum, maximum] over the part that follows, whatever a in [a_low, a_high] does. */
 typedef struct {

@@ -145,7 +145,7 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
                             .n = plan->n,
                             .panels = panels,
                             .start = start,
-                            .b_offsets = plan->kind == PQS_GEMM_INT8 ? plan->b_offsets : NULL,
+                            .b_offsets = pqs_gemm_takes_offsets(plan) ? plan->b_offsets : NULL,
                             .k = plan->k,
                             .a_stride = packs ? pqs_gemm_row_bytes(plan, kernel) : a_stride,
                             .a_step = kernel->a_words * PQS_GEMM_WORD,
@@ -153,6 +153,7 @@ int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t 
                             .out_stride = out_stride,
                             .packs = packs,
                             .counts = plan->kind == PQS_GEMM_BITS};
+    if (plan->kind == PQS_GEMM_INT4) memcpy(now->constants.integers, plan->tables, PQS_GEMM_PLACES);
     return PQS_OK;
 }
 

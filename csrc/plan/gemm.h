@@ -4,9 +4,6 @@
 
 #include "plan/plan.h"
 
-#define PQS_GEMM_WORD 4    /* bytes */
-#define PQS_GEMM_PLACES 16 /* of a table */
-
 static inline size_t pqs_over(size_t count, size_t by) { return count / by + (count % by != 0); }
 
 /* Everything that stays the same from tile to tile of one block of rows. */
@@ -35,6 +32,7 @@ typedef struct {
 /* gemm_layout.c: what a plan says of itself; NULL where it is invalid or has no kernel. */
 const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa);
 int pqs_gemm_is_sum(const pqs_gemm_plan *plan);
+int pqs_gemm_takes_offsets(const pqs_gemm_plan *plan);
 int pqs_gemm_is_grouped(const pqs_gemm_plan *plan);
 int pqs_gemm_is_top(const pqs_gemm_plan *plan);
 int pqs_gemm_b_shift(const pqs_gemm_plan *plan);
@@ -61,6 +59,12 @@ int32_t pqs_gemm_bits_start(const pqs_gemm_plan *plan, const int64_t *b);
 uint32_t pqs_gemm_bits_word(const pqs_gemm_plan *plan, const int64_t *b, size_t count);
 int pqs_gemm_bits_pack_row(const pqs_gemm_plan *plan, const char *row, char *to);
 void pqs_gemm_bits_add_rows(const pqs_gemm_plan *plan, const pqs_gemm_block *now);
+
+/* gemm_int4.c: of INT4. Whether the kernel holds its products; one column of a panel, or
+ * PQS_ERROR_OPERAND. */
+int pqs_gemm_int4_fits(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
+int pqs_gemm_int4_pack(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, const int64_t *b,
+                       int64_t offset, char *words);
 
 /* gemm_rows.c: now->a, words of now->rows rows; packed into scratch where they are not.
  * PQS_OK or PQS_ERROR_OPERAND. */

@@ -33,9 +33,8 @@ size_t pqs_gemm_block_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *ker
 
 /* Whether a's own rows are words of the kernel: its elements, and no part of a word at the end. */
 int pqs_gemm_takes_rows(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
-    return kernel->a_words == 1 && !plan->places &&
-           !(pqs_gemm_is_grouped(plan) && plan->a_zero_point) &&
-           pqs_gemm_element_bytes(plan) * kernel->b_elements == PQS_GEMM_WORD &&
+    return !plan->places && !(pqs_gemm_is_grouped(plan) && plan->a_zero_point) &&
+           pqs_gemm_element_bytes(plan) * kernel->b_elements == kernel->a_words * PQS_GEMM_WORD &&
            plan->k % kernel->b_elements == 0;
 }
 
@@ -56,7 +55,7 @@ size_t pqs_gemm_width(const pqs_gemm_plan *plan) {
 }
 
 static int is_bytes(const pqs_gemm_plan *plan) {
-    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_TABLE ||
+    return pqs_gemm_takes_offsets(plan) || plan->kind == PQS_GEMM_TABLE ||
            plan->kind == PQS_GEMM_PAIR || plan->kind == PQS_GEMM_BITS ||
            pqs_gemm_is_lookup(plan);
 }
@@ -100,6 +99,7 @@ int pqs_gemm_b_shift(const pqs_gemm_plan *plan) {
 static int valid_tables(const pqs_gemm_plan *plan) {
     const int held = plan->entries >= 1 && plan->entries <= 256;
     switch (plan->kind) {
+    case PQS_GEMM_INT4: return plan->tables != NULL;
     case PQS_GEMM_TABLE: return plan->tables && plan->planes >= 1 && plan->planes <= 2;
     case PQS_GEMM_GATHER:
     case PQS_GEMM_GATHER_CLAMP: return plan->tables && held;
@@ -128,7 +128,12 @@ static int valid(const pqs_gemm_plan *plan) {
 }
 
 const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa) {
-    return valid(plan) ? pqs_gemm_for(plan->kind, plan->isa, isa) : NULL;
+    int found = PQS_ISA_AUTO;
+    const pqs_gemm_kernel *const kernel =
+        valid(plan) ? pqs_gemm_for(plan->kind, plan->isa, &found) : NULL;
+    if (!kernel || !pqs_gemm_int4_fits(plan, kernel)) return NULL;
+    if (isa) *isa = found;
+    return kernel;
 }
 
 int pqs_gemm_isa(const pqs_gemm_plan *plan) {
@@ -151,7 +156,7 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
 uint32_t pqs_gemm_a_flip(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel) {
     if (plan->kind == PQS_GEMM_BITS) return pqs_gemm_bits_differ(plan) ? ~0u : 0;
     const int is_signed = plan->a_element != PQS_ELEMENT_UINT8;
-    return plan->kind == PQS_GEMM_INT8 && is_signed != kernel->a_signed ? 0x80808080u : 0;
+    return pqs_gemm_takes_offsets(plan) && is_signed != kernel->a_signed ? 0x80808080u : 0;
 }
 
 /* One column of a lookup's panel: a byte every `columns` bytes; beyond k any place will do. */
@@ -193,7 +198,12 @@ static void pack_column(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel
 }
 
 int pqs_gemm_is_sum(const pqs_gemm_plan *plan) {
-    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_INT16;
+    return pqs_gemm_takes_offsets(plan) || plan->kind == PQS_GEMM_INT16;
+}
+
+/* Whether b is int8 less an offset of each column. */
+int pqs_gemm_takes_offsets(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_INT4;
 }
 
 /* What the lanes' a are too large by. */
@@ -234,8 +244,13 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
         if (pqs_gemm_is_lookup(plan)) {
             pack_places(plan, kernel->columns, own, panel_bytes, panel + at);
         } else if (own) {
-            const int has_offset = plan->kind == PQS_GEMM_INT8 && plan->b_offsets;
-            pack_column(plan, kernel, own, has_offset ? plan->b_offsets[column] : 0, words);
+            const int has_offset = pqs_gemm_takes_offsets(plan) && plan->b_offsets;
+            const int32_t offset = has_offset ? plan->b_offsets[column] : 0;
+            if (plan->kind != PQS_GEMM_INT4) {
+                pack_column(plan, kernel, own, offset, words);
+            } else if (pqs_gemm_int4_pack(plan, kernel, own, offset, words) != PQS_OK) {
+                return PQS_ERROR_OPERAND;
+            }
         } else {
             for (size_t i = 0; i < pqs_gemm_steps(plan, kernel); i++) {
                 memset(words + i * kernel->columns * PQS_GEMM_WORD, 0, PQS_GEMM_WORD);

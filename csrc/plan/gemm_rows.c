@@ -103,6 +103,8 @@ static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, si
         number_row(plan, row, (uint32_t *)(void *)to);
     } else if (plan->kind == PQS_GEMM_TOP_HALVES) {
         double_row(plan, row, (uint32_t *)(void *)to);
+    } else if (plan->kind == PQS_GEMM_INT4) {
+        memcpy(to, row, used);
     } else if (kernel->a_words == 2) {
         spread_row(plan, row, (uint32_t *)(void *)to);
     } else if (kernel->b_elements == 4 && plan->places) {
@@ -114,7 +116,9 @@ static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, si
     } else {
         widen(plan, row, plan->k, (int16_t *)(void *)to);
     }
-    memset(to + used, 0, pqs_gemm_steps(plan, kernel) * kernel->a_words * PQS_GEMM_WORD - used);
+    /* what is 0 once it was flipped */
+    memset(to + used, (uint8_t)pqs_gemm_a_flip(plan, kernel),
+           pqs_gemm_steps(plan, kernel) * kernel->a_words * PQS_GEMM_WORD - used);
     return PQS_OK;
 }
 

@@ -25,7 +25,7 @@ __all__ = ["BitCodes", "Gemm", "GemmForm"]
 Ints = npt.NDArray[np.int64]
 
 #: Forms of one exact sum.
-_SUMS = ("int8", "int16", "table", "gather", "permute", "bits")
+_SUMS = ("int4", "int8", "int16", "table", "gather", "permute", "bits")
 
 _INT32_ARRAY = ffi.typeof("int32_t[]")
 
@@ -68,7 +68,7 @@ class GemmForm:
 
     Attributes
     ----------
-    kind : {"int8", "int16", "clamp", "top", "top_halves", "table", "pair", "group", \
+    kind : {"int4", "int8", "int16", "clamp", "top", "top_halves", "table", "pair", "group", \
 "group_clamp", "group_top", "gather", "gather_clamp", "permute", "permute_clamp", "bits"}
     a_dtype : dtype
         uint8, int8 or int16.
@@ -142,7 +142,7 @@ class Gemm:
     b : ndarray of int64, (planes * N, K), C-contiguous
         Its integers, zero points subtracted; of tables: places in them.
     b_offsets : ndarray of int64, (planes * N,), optional
-        Of an int8 form: int8 holds b less that of its column; default: b.
+        Of int8 and int4: subtracted from each column of b, and added to its sums.
     planes : int
         Of b, all run in one pass over a.
 
@@ -232,7 +232,8 @@ class Gemm:
     @property
     def name(self) -> str:
         """The form and its instruction set."""
-        return f"{self.form.kind} on {self.isa}"
+        why = " (b in 4 bits, half the bytes to read)" if self.form.kind == "int4" else ""
+        return f"{self.form.kind} on {self.isa}{why}"
 
     def run_checked(
         self,

@@ -74,6 +74,7 @@ def bits_form(codes: BitCodes, b: tuple[int, int], form: GemmForm) -> GemmForm:
     return replace(
         form,
         kind="bits",
+        tables=b"",
         a_dtype=np.dtype(np.uint8),
         a_zero_point=0,
         a_bits=centered,

@@ -15,9 +15,11 @@ from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Accumulate, ReduceStep, Register
 from pyqsim.modes import OverflowRule
 
-__all__ = ["Columns", "LinearSum", "holds", "linear_sum"]
+__all__ = ["Columns", "LinearSum", "SixteenIntegers", "holds", "linear_sum"]
 
 Ints = npt.NDArray[np.int64]
+
+_SIXTEEN = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +35,16 @@ class Columns:
     integers: Ints
 
     @cached_property
+    def _extremes(self) -> tuple[Ints, Ints]:
+        return self.integers.min(axis=1), self.integers.max(axis=1)
+
+    @cached_property
     def interval(self) -> Interval:
         """Extremes of the integers."""
-        size = self.integers.size
-        return Interval(int(self.integers.min()), int(self.integers.max())) if size else ZERO
+        if not self.integers.size:
+            return ZERO
+        least, most = self._extremes
+        return Interval(int(least.min()), int(most.max()))
 
     @cached_property
     def two_values(self) -> tuple[int, int] | None:
@@ -53,10 +61,26 @@ class Columns:
 
         0 for a column that is int8 as it is.
         """
-        least, most = self.integers.min(axis=1), self.integers.max(axis=1)
+        least, most = self._extremes
         if (most - least > 255).any():
             return None
         return np.asarray(np.where((least < -128) | (most > 127), least + 128, 0))
+
+    @cached_property
+    def sixteen(self) -> SixteenIntegers | None:
+        """Sixteen that b consists of, less an offset of each column; None: there are more."""
+        low, high = self.interval.low, self.interval.high
+        if self.interval.fits(8):
+            if high - low < _SIXTEEN:
+                first = min(low, 128 - _SIXTEEN)
+                return SixteenIntegers.ascending(first)
+            occurring = _few_bytes(self.integers)
+            if occurring is not None:
+                return SixteenIntegers(occurring)
+        least, most = self._extremes
+        if (most - least < _SIXTEEN).all():
+            return SixteenIntegers.ascending(0, least)
+        return None
 
     @cached_property
     def distinct(self) -> tuple[Ints, Ints]:
@@ -100,6 +124,37 @@ class Columns:
         positive, negative = self._positive.astype(exact), self._negative.astype(exact)
         least, most = low * positive + high * negative, high * positive + low * negative
         return Interval(int(least.min()), int(most.max()))
+
+
+@dataclass(frozen=True, eq=False)
+class SixteenIntegers:
+    """What places of 4 bits stand for.
+
+    Attributes
+    ----------
+    table : bytes
+        int8, sixteen of them.
+    offsets : ndarray of int64, (N,), optional
+        What is subtracted from each column of b to find its integers there; default: nothing.
+    """
+
+    table: bytes
+    offsets: Ints | None = None
+
+    @classmethod
+    def ascending(cls, first: int, offsets: Ints | None = None) -> SixteenIntegers:
+        """Sixteen neighbors."""
+        return cls(np.arange(first, first + _SIXTEEN, dtype=np.int8).tobytes(), offsets)
+
+
+def _few_bytes(integers: Ints) -> bytes | None:
+    """The int8 that occur, the first of them repeated to make sixteen; None: more than those."""
+    for some in (integers[:1], integers):
+        occurring = np.flatnonzero(np.bincount((some + 128).ravel())) - 128
+        if len(occurring) > _SIXTEEN:
+            return None
+    table = occurring.astype(np.int8).tobytes()
+    return table.ljust(_SIXTEEN, table[:1])
 
 
 @dataclass(frozen=True)

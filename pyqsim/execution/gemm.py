@@ -20,7 +20,7 @@ from pyqsim.execution.call_data import interval_of
 from pyqsim.execution.certificates import Columns, linear_sum
 from pyqsim.execution.checked import CheckedGemm
 from pyqsim.execution.doors import explicit_order
-from pyqsim.execution.groups import CLAMPING, Groups, a_shift_of, group_forms, sum_kinds
+from pyqsim.execution.groups import CLAMPING, Groups, a_shift_of, group_forms, sum_forms, sum_kinds
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.tables import PLACES, TermTable, is_function_of_two, table_forms
 from pyqsim.execution.telemetry import Chain
@@ -291,7 +291,7 @@ class GemmChooser:
     def _bits_form(self, found: ChainForms, a: FirstOperand) -> GemmForm | None:
         """The product of bits for a sum of products; None: an operand has more than two."""
         form, columns = found.forms[0], found.columns
-        if form.kind not in ("int8", "int16") or columns.two_values is None or a.bits is None:
+        if form.kind not in ("int4", "int8", "int16") or columns.two_values is None or a.bits is None:
             return None
         codes = a.bits()
         if codes is None or (form.a_dtype.itemsize > 1 and not codes.proven):
@@ -348,10 +348,10 @@ class GemmChooser:
     def _gemm(self, chains: Chains, form: GemmForm, columns: Columns) -> Gemm | None:
         key = (*_key(chains), form)
         if key not in self._gemms:
-            b = columns.distinct[1] if form.tables else columns.integers
-            has_offsets = form.kind == "int8" and not columns.interval.fits(8)
+            by_place = form.tables and form.kind != "int4"
+            b = columns.distinct[1] if by_place else columns.integers
             try:
-                offsets = columns.byte_offsets if has_offsets else None
+                offsets = _offsets(form, columns)
                 self._gemms[key] = Gemm(form, self._isa, b, offsets, len(chains))
             except NoKernelError:
                 self._gemms[key] = None
@@ -361,6 +361,14 @@ class GemmChooser:
 def _key(chains: Chains) -> _Key:
     """Which of b's planes, and which scale group."""
     return tuple(chain.b_plane for chain in chains), chains[0].group
+
+
+def _offsets(form: GemmForm, columns: Columns) -> Ints | None:
+    """What is subtracted from each column of b before it is packed; None: nothing."""
+    if form.kind == "int4" and columns.sixteen is not None:
+        return columns.sixteen.offsets
+    has_offsets = form.kind == "int8" and not columns.interval.fits(8)
+    return columns.byte_offsets if has_offsets else None
 
 
 def _holds(dtype: np.dtype, interval: Interval) -> bool:
@@ -420,11 +428,8 @@ def _forms(
         total = bounds.add(columns.subset_sums(centered), bias)
         if not total.fits(32):
             return f"a sum may reach {total.low}..{total.high}, which int32 does not hold"
-    forms = [
-        GemmForm(kind, dtype, register.bits or 32, register.signed, zero_point)
-        for kind in sum_kinds(columns, dtype)
-    ]
-    return forms, linear.reason
+    form = GemmForm("int16", dtype, register.bits or 32, register.signed, zero_point)
+    return sum_forms(form, columns), linear.reason
 
 
 def _clamping(

@@ -17,7 +17,7 @@ from pyqsim.datapath import Accumulate, ReduceStep, Register
 from pyqsim.execution.certificates import Columns, holds
 from pyqsim.modes import OverflowRule
 
-__all__ = ["CLAMPING", "Groups", "a_shift_of", "group_forms", "sum_kinds"]
+__all__ = ["CLAMPING", "Groups", "a_shift_of", "group_forms", "sum_forms", "sum_kinds"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -164,10 +164,7 @@ def group_forms(
         places=groups.places,
     )
     if exact and outer.clamps is None:  # the sum of the groups is that of the terms
-        forms = [
-            replace(form, kind=kind, group=0, places=b"")
-            for kind in sum_kinds(groups.columns, dtype)
-        ]
+        forms = sum_forms(replace(form, group=0, places=b""), groups.columns)
         return forms, f"groups of {groups.length} are exact, {outer.reason}"
     if exact:
         if not whole.fits(32):
@@ -240,6 +237,14 @@ def _clamped(value: Interval, register: Register) -> Interval:
     if low is None or high is None:
         return value
     return Interval(max(value.low, low), min(value.high, high))
+
+
+def sum_forms(form: GemmForm, columns: Columns) -> list[GemmForm]:
+    """Exact products, the fastest first; form: what their sums become."""
+    forms = [replace(form, kind=kind) for kind in sum_kinds(columns, form.a_dtype)]
+    if form.a_dtype.itemsize == 1 and columns.sixteen is not None:
+        forms.insert(0, replace(form, kind="int4", tables=columns.sixteen.table))
+    return forms
 
 
 def sum_kinds(columns: Columns, dtype: np.dtype) -> tuple[str, ...]:

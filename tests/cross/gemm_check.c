@@ -31,6 +31,7 @@ typedef struct {
     int64_t b[MAX_N * MAX_K];
     int32_t places[MAX_K];
     int32_t table[257 * 256];
+    int8_t integers[16];
     int32_t b_offsets[2 * MAX_N];
 } call;
 
@@ -92,6 +93,14 @@ static void draw_table(call *c) {
     for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = below(entries);
 }
 
+/* b of sixteen numbers, as large as the kernel takes them. */
+static void draw_sixteen(call *c) {
+    c->plan.tables = c->integers;
+    for (int i = 0; i < 16; i++) c->integers[i] = (int8_t)between(-128, 127);
+    for (int i = 0; i < 16 && pqs_gemm_isa(&c->plan) == PQS_ISA_AUTO; i++) c->integers[i] /= 2;
+    for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = c->integers[below(16)];
+}
+
 /* What an element of a stands for, its zero point subtracted. */
 static int64_t integer_of(const pqs_gemm_plan *plan, int64_t a) {
     if (plan->kind != PQS_GEMM_BITS) return a - plan->a_zero_point;
@@ -144,7 +153,8 @@ static void draw(call *c, int kind, int isa) {
     for (size_t i = 0; i < c->plan.n * c->plan.k; i++) c->b[i] = between(-reach, reach - 1);
     if (kind == PQS_GEMM_BITS) draw_bits(c);
     if (is_gathered(kind)) draw_table(c);
-    if (kind == PQS_GEMM_INT8 && below(2)) draw_offsets(c);
+    if (kind == PQS_GEMM_INT4) draw_sixteen(c);
+    if ((kind == PQS_GEMM_INT8 || kind == PQS_GEMM_INT4) && below(2)) draw_offsets(c);
 }
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) {
@@ -247,7 +257,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const int isa = atoi(argv[i]);
         int ran = 0;
-        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_TOP_HALVES; kind++) {
+        for (int kind = PQS_GEMM_INT8; kind <= PQS_GEMM_INT4; kind++) {
             if (kind == PQS_GEMM_TABLE || kind == PQS_GEMM_PERMUTE || kind == PQS_GEMM_PERMUTE_CLAMP) {
                 continue; /* x86 only */
             }

@@ -158,4 +158,4 @@ def test_every_pair_of_bit_planes_is_a_product_of_bits(isa: str, values: str) ->
         whole = np.random.default_rng(3).integers(-128, 128, (9, k), dtype=np.int8)
         np.testing.assert_array_equal(run(whole), qs.matmul(whole, w, machine, kernel="reference"))
         if w_bits > 1:
-            assert set(chains_of(run.explain())) <= {"int8", "int16"}
+            assert set(chains_of(run.explain())) <= {"int4", "int8", "int16"}

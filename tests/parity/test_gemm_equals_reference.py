@@ -17,7 +17,7 @@ from pyqsim import _native
 
 ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 1_000, 2: 300_000}
-EXACT = ("int8", "int16", "bits")
+EXACT = ("int4", "int8", "int16", "bits")
 
 #: Every form of the kernels: sums mod 2**bits, saturation at the top of the lane, clamps.
 REGISTERS = (

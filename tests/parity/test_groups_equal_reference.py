@@ -198,7 +198,7 @@ def test_a_group_is_clamped_once_only_where_no_earlier_addition_saturates(
     assert run(rows).tolist() == np.asarray(expected).tolist()
     fits = all(inner.register.minimum <= head <= inner.register.maximum for head in heads)
     kind = kind_of(run)
-    assert kind in ("int8", "int16", "bits") or (kind in ("group", "pair")) == fits
+    assert kind in ("int4", "int8", "int16", "bits") or (kind in ("group", "pair")) == fits
 
 
 def test_forms_are_what_they_are_for(isa: str) -> None:

@@ -89,7 +89,7 @@ def test_explain_names_kernel_and_reason() -> None:
     """The user can always ask."""
     p = qs.plan([[1], [2], [5]], qs.Datapath())
     p([[3, 4, 6]] * 4)
-    assert "gemm, int8 on" in p.explain()
+    assert "gemm, int4 on" in p.explain()
     p([[3, 4, 6]] * 4, events=True)
     assert "lanes: int32 is proven" in p.explain()
     assert "no gemm: events are asked for" in p.explain()

@@ -1,0 +1,34 @@
+/* The product with places of 4 bits by vpshufb and vpmaddubsw on 256 bits, where the compiler can. */
+#include "fast/gemm.h"
+
+#ifdef __AVX2__
+#include "fast/vectors_256.h"
+
+#define REACH 64
+#define A_WORDS 2
+#define FLIPS
+#define column_word integers_of
+
+/* int16 holds the sum of two products: 2 * 255 * REACH. */
+static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
+    (void)held;
+    return add(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
+}
+
+#include "fast/gemm_body.h"
+typedef uint8_t lane_byte;
+#include "fast/gemm_row_starts.h"
+
+const pqs_gemm_kernel pqs_gemm_int4__avx2 = {
+    .b_elements = 8,
+    .a_words = A_WORDS,
+    .a_signed = 0,
+    .columns = COLUMNS,
+    .reach = REACH,
+    .tile = run_gemm,
+    .extremes = find_extremes,
+    .start_rows = start_rows,
+};
+#else
+const pqs_gemm_kernel pqs_gemm_int4__avx2 = {0};
+#endif
