@@ -20,7 +20,15 @@ from pyqsim.execution.call_data import interval_of
 from pyqsim.execution.certificates import Columns, linear_sum
 from pyqsim.execution.checked import CheckedGemm
 from pyqsim.execution.doors import explicit_order
-from pyqsim.execution.groups import CLAMPING, Groups, a_shift_of, group_forms, sum_forms, sum_kinds
+from pyqsim.execution.groups import (
+    CLAMPING,
+    SUM_KINDS,
+    Groups,
+    a_shift_of,
+    group_forms,
+    sum_forms,
+    sum_kinds,
+)
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.tables import PLACES, TermTable, is_function_of_two, table_forms
 from pyqsim.execution.telemetry import Chain
@@ -291,7 +299,7 @@ class GemmChooser:
     def _bits_form(self, found: ChainForms, a: FirstOperand) -> GemmForm | None:
         """The product of bits for a sum of products; None: an operand has more than two."""
         form, columns = found.forms[0], found.columns
-        if form.kind not in ("int4", "int8", "int16") or columns.two_values is None or a.bits is None:
+        if form.kind not in SUM_KINDS or columns.two_values is None or a.bits is None:
             return None
         codes = a.bits()
         if codes is None or (form.a_dtype.itemsize > 1 and not codes.proven):

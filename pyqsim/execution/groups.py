@@ -17,12 +17,15 @@ from pyqsim.datapath import Accumulate, ReduceStep, Register
 from pyqsim.execution.certificates import Columns, holds
 from pyqsim.modes import OverflowRule
 
-__all__ = ["CLAMPING", "Groups", "a_shift_of", "group_forms", "sum_forms", "sum_kinds"]
+__all__ = ["CLAMPING", "SUM_KINDS", "Groups", "a_shift_of", "group_forms", "sum_forms", "sum_kinds"]
 
 Ints = npt.NDArray[np.int64]
 
 #: Rules under which an accumulator is brought into its range at every addition.
 CLAMPING = (OverflowRule.SATURATE, OverflowRule.SATURATE_SYMMETRIC)
+
+#: Exact products, the fastest first.
+SUM_KINDS = ("int4", "int8", "int16")
 
 _INT32 = Interval(-(1 << 31), (1 << 31) - 1)
 _INT16 = Interval(-(1 << 15), (1 << 15) - 1)
