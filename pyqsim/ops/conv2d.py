@@ -17,7 +17,7 @@ from pyqsim.execution import CallData, ChannelPatches, DepthwiseRunner, Operand
 from pyqsim.ops.encoding import Encoding
 from pyqsim.ops.groups import GroupPlans, WindowsOf
 from pyqsim.ops.linear import finish
-from pyqsim.ops.operands import Matrix, first_operand, second_operand
+from pyqsim.ops.operands import Matrix, first_operand, operand_like, second_operand
 from pyqsim.ops.windows import Padding, Pair, Window, padded
 from pyqsim.tensor import QTensor
 
@@ -149,6 +149,7 @@ class Conv2dPlan:
         self._groups = GroupPlans(weight, taps, datapath, groups, **kernels)
         self._depthwise: DepthwiseRunner | None = None
         self._explanation: str | None = None  # of all channels in one run
+        self._last_window: tuple[tuple[int, int], Window, tuple[int, int]] | None = None
         if depth == 1 and 1 < groups <= n:
             b = second_operand(self._groups.weight_of(slice(0, n)))
             self._depthwise = DepthwiseRunner(datapath, b, **kernels)
@@ -159,15 +160,13 @@ class Conv2dPlan:
         """Convolve images; see `conv2d` for the arguments."""
         if "out" in data:
             raise OperandError("out: given, allowed: in matmul and plan only")
-        kh, kw, depth, n = self._sizes
+        _, _, depth, n = self._sizes
         codes = x.codes if isinstance(x, QTensor) else integer_array("x", x)
         _check_images(codes, depth, self._groups.count)
-        image = (codes.shape[1], codes.shape[2])
-        window = Window.of(image, (kh, kw), self._stride, self._padding, self._dilation)
+        window, out = self._window((codes.shape[1], codes.shape[2]))
         fill = fill_code(x) if any(any(pads) for pads in window.padding) else 0
         images = np.ascontiguousarray(padded(codes, window, fill))
         _check_one_scale(x)
-        out = window.count(image)
         pixels = _pixels(x, images.reshape(prod(images.shape[:3]), images.shape[3]))
 
         def windows(of: npt.NDArray[Any], channels: slice) -> Windows:
@@ -178,6 +177,15 @@ class Conv2dPlan:
         if y is None:
             y, found = self._groups.run(pixels, images, windows, events, data)
         return finish(y.reshape(*y.shape[:-2], len(codes), *out, n), found, encoding)
+
+    def _window(self, image: tuple[int, int]) -> tuple[Window, tuple[int, int]]:
+        """The windows of an image of (H, W), and how many there are; the last ones are kept."""
+        last = self._last_window  # read once: other threads may replace it
+        if last is None or last[0] != image:
+            kh, kw, _, _ = self._sizes
+            window = Window.of(image, (kh, kw), self._stride, self._padding, self._dilation)
+            last = self._last_window = image, window, window.count(image)
+        return last[1:]
 
     def _run_depthwise(
         self,
@@ -256,8 +264,5 @@ def fill_code(x: Matrix) -> int:
 
 def _pixels(x: Matrix, codes: npt.NDArray[Any]) -> Operand:
     """Codes of x and of its padding, which need no second check, as x says what they stand for."""
-    pixels = first_operand(codes)
-    if not isinstance(x, QTensor):
-        return pixels
-    like = first_operand(QTensor(codes[:0], x.format, x.scale, x.zero_point))
-    return replace(like, codes=pixels.codes)
+    pixels = first_operand(codes)  # checks its sizes
+    return operand_like(x, codes) if isinstance(x, QTensor) else pixels

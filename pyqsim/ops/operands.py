@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,7 +12,7 @@ from pyqsim.errors import ShapeError
 from pyqsim.execution import Operand
 from pyqsim.tensor import QTensor
 
-__all__ = ["Matrix", "first_operand", "second_operand"]
+__all__ = ["Matrix", "first_operand", "operand_like", "second_operand"]
 
 _LARGEST_SIZE = 2**31 - 1
 
@@ -44,13 +46,18 @@ def _operand(name: str, value: Matrix, *, channel_axis: int, k_axis: int) -> Ope
         )
     if value.group is not None and value.group_axis % 2 != k_axis:
         raise ShapeError(f"{name}: group_axis={value.group_axis}, allowed: {k_axis}, the axis of K")
-    tables = value.format.integers()
+    return operand_like(value, rows)
+
+
+def operand_like(tensor: QTensor, codes: npt.NDArray[Any]) -> Operand:
+    """Rows of codes that stand for what a tensor's own do, and are known to be such codes."""
+    tables = tensor.format.integers()
     return Operand(
-        rows,
+        codes,
         tables if tables.ndim == 2 else tables[None],
-        _zero_points(value) if value.zero_point.any() else None,
-        value.group,
-        value.format.shifts,
+        _zero_points(tensor) if tensor.zero_point.any() else None,
+        tensor.group,
+        tensor.format.shifts,
     )
 
 

@@ -98,8 +98,12 @@ def padded(images: npt.NDArray[Any], window: Window, fill: int) -> npt.NDArray[A
     """Images with the window's padding; they themselves where there is none."""
     if not any(any(pads) for pads in window.padding):
         return images
-    pads = ((0, 0), *window.padding, (0, 0))
-    return np.pad(images, pads, constant_values=images.dtype.type(fill))
+    (top, bottom), (left, right) = window.padding
+    count, height, width, depth = images.shape
+    shape = (count, top + height + bottom, left + width + right, depth)
+    result = np.full(shape, fill, dtype=images.dtype)
+    result[:, top : top + height, left : left + width] = images
+    return result
 
 
 def windows(images: npt.NDArray[Any], window: Window, fill: int) -> npt.NDArray[Any]:
