@@ -326,6 +326,10 @@ typedef struct {
 /* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */
 int pqs_gemm_isa(const pqs_gemm_plan *plan);
 
+/* INT4's integers: those of b, ascending, the last of them repeated; how many there are, 0: more than
+ * 16, or int8 does not hold them. b: (k, n) at b[n * b_stride + k]. */
+int pqs_gemm_sixteen(size_t n, size_t k, const int64_t *b, size_t b_stride, int8_t *integers);
+
 /* Bytes of panels, int32 of start, bytes of scratch; all 0 where there is no kernel. */
 void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, size_t *scratch);
 

@@ -60,11 +60,12 @@ uint32_t pqs_gemm_bits_word(const pqs_gemm_plan *plan, const int64_t *b, size_t 
 int pqs_gemm_bits_pack_row(const pqs_gemm_plan *plan, const char *row, char *to);
 void pqs_gemm_bits_add_rows(const pqs_gemm_plan *plan, const pqs_gemm_block *now);
 
-/* gemm_int4.c: of INT4. Whether the kernel holds its products; one column of a panel, or
- * PQS_ERROR_OPERAND. */
+/* gemm_int4.c: of INT4. Whether the kernel holds its products; the place of each byte plus 128; one
+ * column of a panel, or PQS_ERROR_OPERAND. */
 int pqs_gemm_int4_fits(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
-int pqs_gemm_int4_pack(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, const int64_t *b,
-                       int64_t offset, char *words);
+void pqs_gemm_int4_places(const pqs_gemm_plan *plan, uint8_t *places);
+int pqs_gemm_int4_pack(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
+                       const uint8_t *places, const int64_t *b, int64_t offset, char *words);
 
 /* gemm_rows.c: now->a, words of now->rows rows; packed into scratch where they are not.
  * PQS_OK or PQS_ERROR_OPERAND. */

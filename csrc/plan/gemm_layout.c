@@ -235,6 +235,8 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
     const pqs_gemm_kernel *const kernel = pqs_gemm_kernel_of(plan, NULL);
     if (!kernel) return PQS_ERROR_NO_KERNEL;
     if (!places_are_valid(plan)) return PQS_ERROR_OPERAND;
+    uint8_t integers[256] = {0};
+    if (plan->kind == PQS_GEMM_INT4) pqs_gemm_int4_places(plan, integers);
     const size_t panel_bytes = pqs_gemm_steps(plan, kernel) * kernel->columns * PQS_GEMM_WORD;
     for (size_t column = 0; column < pqs_gemm_panels(plan, kernel) * kernel->columns; column++) {
         const int64_t *const own = column < plan->n ? b + column * b_stride : NULL;
@@ -248,7 +250,7 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
             const int32_t offset = has_offset ? plan->b_offsets[column] : 0;
             if (plan->kind != PQS_GEMM_INT4) {
                 pack_column(plan, kernel, own, offset, words);
-            } else if (pqs_gemm_int4_pack(plan, kernel, own, offset, words) != PQS_OK) {
+            } else if (pqs_gemm_int4_pack(plan, kernel, integers, own, offset, words) != PQS_OK) {
                 return PQS_ERROR_OPERAND;
             }
         } else {

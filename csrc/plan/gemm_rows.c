@@ -92,8 +92,10 @@ static void number_row(const pqs_gemm_plan *plan, const uint8_t *row, uint32_t *
     for (size_t k = 0; k < plan->k; k++) words[k] = 1 + (uint32_t)row[k];
 }
 
-static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, size_t plane,
+/* What follows k is 0 once it was flipped. */
+static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_block *of, size_t plane,
                     const void *row, char *to) {
+    const pqs_gemm_kernel *const kernel = of->kernel;
     if (plan->kind == PQS_GEMM_BITS) return pqs_gemm_bits_pack_row(plan, row, to);
     const size_t element = kernel->a_words * PQS_GEMM_WORD / kernel->b_elements,
                  used = plan->k * element;
@@ -116,9 +118,7 @@ static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel, si
     } else {
         widen(plan, row, plan->k, (int16_t *)(void *)to);
     }
-    /* what is 0 once it was flipped */
-    memset(to + used, (uint8_t)pqs_gemm_a_flip(plan, kernel),
-           pqs_gemm_steps(plan, kernel) * kernel->a_words * PQS_GEMM_WORD - used);
+    memset(to + used, (uint8_t)of->constants.a_flip, of->steps * of->a_step - used);
     return PQS_OK;
 }
 
@@ -128,7 +128,7 @@ int pqs_gemm_pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows
     int status = PQS_OK;
     now->a = now->packs ? scratch : rows;
     for (size_t r = 0; now->packs && r < now->rows && status == PQS_OK; r++) {
-        status = pack_row(plan, now->kernel, plane, rows + r * a_stride,
+        status = pack_row(plan, now, plane, rows + r * a_stride,
                           (char *)scratch + r * now->a_stride);
     }
     return status;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyqsim._native.gemm import BitCodes, Gemm, GemmForm
+from pyqsim._native.gemm import BitCodes, Gemm, GemmForm, sixteen_integers
 from pyqsim._native.output import Int32Program, OutputOp, OutputProgram, output
 from pyqsim._native.primitives import narrow_array, philox
 from pyqsim._native.reduce import TRACE, RawEvents, RawTrace, ReduceProgram, zero_point_correction
@@ -30,5 +30,6 @@ __all__ = [
     "narrow_array",
     "output",
     "philox",
+    "sixteen_integers",
     "zero_point_correction",
 ]

@@ -20,7 +20,7 @@ from pyqsim._native.values import (
     pointer,
 )
 
-__all__ = ["BitCodes", "Gemm", "GemmForm"]
+__all__ = ["BitCodes", "Gemm", "GemmForm", "sixteen_integers"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -39,6 +39,14 @@ def _aligned(size: int) -> npt.NDArray[np.uint8]:
     buffer = np.empty(size + _LINE, dtype=np.uint8)
     first = -buffer.ctypes.data % _LINE
     return buffer[first : first + size]
+
+
+def sixteen_integers(b: Ints) -> bytes | None:
+    """`GemmForm.tables` of int4: the integers of b, (N, K), where they are sixteen int8 at most."""
+    n, k = b.shape
+    integers = ffi.new("int8_t[16]")
+    found = lib.pqs_gemm_sixteen(n, k, pointer(b), k, integers)
+    return bytes(ffi.buffer(integers)) if found else None
 
 
 @dataclass(frozen=True)

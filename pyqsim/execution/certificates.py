@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyqsim import bounds
+from pyqsim._native import sixteen_integers
 from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Accumulate, ReduceStep, Register
 from pyqsim.modes import OverflowRule
@@ -74,7 +75,7 @@ class Columns:
             if high - low < _SIXTEEN:
                 first = min(low, 128 - _SIXTEEN)
                 return SixteenIntegers.ascending(first)
-            occurring = _few_bytes(self.integers)
+            occurring = sixteen_integers(self.integers)
             if occurring is not None:
                 return SixteenIntegers(occurring)
         least, most = self._extremes
@@ -145,16 +146,6 @@ class SixteenIntegers:
     def ascending(cls, first: int, offsets: Ints | None = None) -> SixteenIntegers:
         """Sixteen neighbors."""
         return cls(np.arange(first, first + _SIXTEEN, dtype=np.int8).tobytes(), offsets)
-
-
-def _few_bytes(integers: Ints) -> bytes | None:
-    """The int8 that occur, the first of them repeated to make sixteen; None: more than those."""
-    for some in (integers[:1], integers):
-        occurring = np.flatnonzero(np.bincount((some + 128).ravel())) - 128
-        if len(occurring) > _SIXTEEN:
-            return None
-    table = occurring.astype(np.int8).tobytes()
-    return table.ljust(_SIXTEEN, table[:1])
 
 
 @dataclass(frozen=True)

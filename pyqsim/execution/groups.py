@@ -27,6 +27,9 @@ CLAMPING = (OverflowRule.SATURATE, OverflowRule.SATURATE_SYMMETRIC)
 #: Exact products, the fastest first.
 SUM_KINDS = ("int4", "int8", "int16")
 
+#: K from which a copy of a row is little beside its products.
+_LONG_ROW = 1024
+
 _INT32 = Interval(-(1 << 31), (1 << 31) - 1)
 _INT16 = Interval(-(1 << 15), (1 << 15) - 1)
 
@@ -246,7 +249,10 @@ def sum_forms(form: GemmForm, columns: Columns) -> list[GemmForm]:
     """Exact products, the fastest first; form: what their sums become."""
     forms = [replace(form, kind=kind) for kind in sum_kinds(columns, form.a_dtype)]
     if form.a_dtype.itemsize == 1 and columns.sixteen is not None:
-        forms.insert(0, replace(form, kind="int4", tables=columns.sixteen.table))
+        k = columns.integers.shape[1]
+        copies = k % 8 == 4  # rows of a, which are whole words of int8, not of int4
+        first = 1 if copies and k < _LONG_ROW else 0
+        forms.insert(first, replace(form, kind="int4", tables=columns.sixteen.table))
     return forms
 
 
