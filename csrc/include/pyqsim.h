@@ -513,6 +513,15 @@ int pqs_output_int32_lower(int isa, const pqs_output_step *steps, size_t step_co
 /* values[m][n] are replaced by their output. The bytes must stay where they were filled. */
 int pqs_output_int32_run(const void *bytes, size_t m, int32_t *values);
 
+/* A MERGE of values[chain][m][n], contiguous, many columns at a time: into chain 0. What is proven,
+ * and PQS_ERROR_NO_KERNEL, as of pqs_output_lanes; the data's n_stride is 1. */
+int pqs_merge_lanes(int isa, const pqs_output_step *step, size_t chains, size_t m, size_t n,
+                    int64_t *values);
+
+/* pqs_merge_lanes of values in 32 bits, chain c at values + c * value_stride, into out[m][n]. */
+int pqs_merge_lanes_int32(int isa, const pqs_output_step *step, size_t chains, size_t m, size_t n,
+                          const int32_t *values, size_t value_stride, int64_t *out);
+
 /* ---- primitives, for tests and users ------------------------------------------------------ */
 
 /* out[i] = the Narrow step on x[i]; *overflows = how many left the register. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define PART_WORDS 16384 /* of a panel that stay near while the rows of a block pass */
+#define NEAR_BYTES 1048576 /* of all planes' panels that stay near from block to block of rows */
 #define PART_COLUMNS 32  /* of the narrowest panel that has so many */
 #if PART_WORDS / PART_COLUMNS > PQS_GEMM_COUNTED_STEPS
 #error "a tile would count more bits than its lanes hold"
@@ -172,6 +173,30 @@ static void run_plane(const pqs_gemm_plan *plan, size_t plane, size_t out_plane,
     finish(plan, of.rows, of.out, of.out_stride);
 }
 
+/* All rows times the planes first..stop-1, each block of rows packed once. */
+static int run_planes(const pqs_gemm_plan *plan, size_t first, size_t stop, size_t m,
+                      const void *a, size_t a_stride, int32_t *out, size_t out_plane,
+                      void *scratch, pqs_gemm_block now) {
+    const size_t tables = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
+    for (size_t row = 0; row < m; row += now.block_rows) {
+        const char *const rows = (const char *)a + row * a_stride;
+        now.rows = m - row < now.block_rows ? m - row : now.block_rows;
+        now.out = out + row * now.out_stride;
+        for (size_t table = 0; table < tables; table++) {
+            const int packed = pqs_gemm_pack_rows(plan, table, rows, a_stride, scratch, &now);
+            if (packed != PQS_OK) return packed;
+            now.adds = table > 0;
+            if (plan->kind == PQS_GEMM_TABLE) {
+                now.constants.multipliers = table ? 0x80808080u : 0x01010101u;
+            }
+            for (size_t plane = first; plane < stop; plane++) {
+                run_plane(plan, plane, out_plane, table + 1 == tables, now);
+            }
+        }
+    }
+    return PQS_OK;
+}
+
 int pqs_gemm_run_planes(const pqs_gemm_plan *plan, size_t planes, const void *panels,
                         const int32_t *start, size_t m, const void *a, size_t a_stride,
                         int32_t *out, size_t out_stride, size_t out_plane, void *scratch) {
@@ -183,22 +208,13 @@ int pqs_gemm_run_planes(const pqs_gemm_plan *plan, size_t planes, const void *pa
             pqs_gemm_begin(plan, panels, start, m, a, a_stride, to, out_stride, scratch, &now);
         if (status != PQS_OK) return status;
     }
-    const size_t tables = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
-    for (size_t first = 0; first < m; first += now.block_rows) {
-        now.rows = m - first < now.block_rows ? m - first : now.block_rows;
-        now.out = out + first * out_stride;
-        for (size_t table = 0; table < tables; table++) {
-            const int packed = pqs_gemm_pack_rows(plan, table, (const char *)a + first * a_stride,
-                                                  a_stride, scratch, &now);
-            if (packed != PQS_OK) return packed;
-            now.adds = table > 0;
-            if (plan->kind == PQS_GEMM_TABLE) {
-                now.constants.multipliers = table ? 0x80808080u : 0x01010101u;
-            }
-            for (size_t plane = 0; plane < planes; plane++) {
-                run_plane(plan, plane, out_plane, table + 1 == tables, now);
-            }
-        }
+    size_t plane_bytes, starts, scratch_bytes;
+    pqs_gemm_sizes(plan, &plane_bytes, &starts, &scratch_bytes);
+    const size_t near = plane_bytes * planes > NEAR_BYTES ? 1 : planes;
+    for (size_t first = 0; first < planes; first += near) {
+        const int done = run_planes(plan, first, first + near, m, a, a_stride, out, out_plane,
+                                    scratch, now);
+        if (done != PQS_OK) return done;
     }
     return PQS_OK;
 }

@@ -117,6 +117,16 @@ const pqs_output_int32_kernel *pqs_output_int32_for(int isa) {
     return NULL;
 }
 
+pqs_merge_kernel *pqs_merge_for(int isa) {
+    pqs_merge_kernel *const kernels[ISA_COUNT] = {[PQS_ISA_PORTABLE] = pqs_merge__portable,
+                                                   [PQS_ISA_AVX2] = pqs_merge__avx2,
+                                                   [PQS_ISA_AVX512BW] = pqs_merge__avx512bw};
+    for (int one = isa_of(isa); one != PQS_ISA_AUTO; one = below(one)) {
+        if (kernels[one]) return kernels[one];
+    }
+    return NULL;
+}
+
 pqs_pack_bits *pqs_pack_bits_for(int isa) {
     pqs_pack_bits *const kernels[ISA_COUNT] = {[PQS_ISA_PORTABLE] = pqs_pack_bits__portable,
                                                [PQS_ISA_NEON] = pqs_pack_bits__neon,

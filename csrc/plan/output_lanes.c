@@ -6,7 +6,7 @@
 /* ---- what the kernel can do ----------------------------------------------------------------- */
 
 /* The caller's proof makes the rules of a 64-bit register, and of one wider than its values, exact. */
-static int lower_register(const pqs_register *reg, pqs_output_columns *to) {
+int pqs_lower_register(const pqs_register *reg, pqs_output_columns *to) {
     const pqs_range range = pqs_register_range(reg);
     to->rule = PQS_OUTPUT_EXACT;
     if (reg->bits == 0 || reg->bits == 64) return reg->overflow != PQS_OVERFLOW_TRAP;
@@ -38,12 +38,12 @@ static int lower_step(const pqs_output_step *from, pqs_output_columns *to) {
     to->kind = from->kind;
     to->rule = PQS_OUTPUT_EXACT;
     switch (from->kind) {
-    case PQS_OUTPUT_ADD: return lower_register(&from->range, to);
+    case PQS_OUTPUT_ADD: return pqs_lower_register(&from->range, to);
     case PQS_OUTPUT_NARROW:
         to->table = from->narrow.rounding.table;
         to->rounding = rounding_of(to->table);
         if (from->narrow.divisor != 1 || from->narrow.rounding.stochastic) return 0;
-        return lower_register(&from->narrow.range, to);
+        return pqs_lower_register(&from->narrow.range, to);
     case PQS_OUTPUT_FLOAT_SCALE:
         to->clamp_before = from->clamp_before;
         return !(from->zero_point_before || from->second.at || from->addend.at || from->last.at);

@@ -5,6 +5,7 @@
 #include "fast/depthwise.h"
 #include "fast/gemm.h"
 #include "fast/lanes.h"
+#include "fast/merge.h"
 #include "fast/output.h"
 #include "fast/output_int32.h"
 #include "fast/pack_bits.h"
@@ -14,8 +15,12 @@
 pqs_lanes_kernel *pqs_lanes_for(int isa);
 pqs_output_kernel *pqs_output_for(int isa);
 const pqs_output_int32_kernel *pqs_output_int32_for(int isa);
+pqs_merge_kernel *pqs_merge_for(int isa);
 pqs_pack_bits *pqs_pack_bits_for(int isa);
 const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found);
 const pqs_depthwise_kernel *pqs_depthwise_for(int isa, size_t channels, int *found);
+
+/* output_lanes.c: the rule of a register for the kernels; 0: they do not know it. */
+int pqs_lower_register(const pqs_register *reg, pqs_output_columns *to);
 
 #endif

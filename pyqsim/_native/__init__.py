@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyqsim._native.gemm import BitCodes, Gemm, GemmForm, sixteen_integers
+from pyqsim._native.merge import MergeProgram
 from pyqsim._native.output import Int32Program, OutputOp, OutputProgram, output
 from pyqsim._native.primitives import narrow_array, philox
 from pyqsim._native.reduce import TRACE, RawEvents, RawTrace, ReduceProgram, zero_point_correction
@@ -17,6 +18,7 @@ __all__ = [
     "Gemm",
     "GemmForm",
     "Int32Program",
+    "MergeProgram",
     "NoKernelError",
     "OutputOp",
     "OutputProgram",

@@ -22,7 +22,7 @@ from pyqsim._native.values import (
 )
 from pyqsim.datapath import Narrow, Register
 
-__all__ = ["Int32Program", "OutputOp", "OutputProgram", "output"]
+__all__ = ["Int32Program", "OutputOp", "OutputProgram", "output", "output_steps"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -118,7 +118,8 @@ def _set_output(target, op: OutputOp) -> None:
         target.table_n_stride = op.table.shape[-1] if op.table.ndim == 2 else 0
 
 
-def _output_steps(ops: tuple[OutputOp, ...]):
+def output_steps(ops: tuple[OutputOp, ...]):
+    """The C structs of primitives; they point into the arrays of ops."""
     steps = ffi.new("pqs_output_step[]", max(len(ops), 1))
     for target, op in zip(steps, ops, strict=False):
         _set_output(target, op)
@@ -146,7 +147,7 @@ class OutputProgram:
 
     def __init__(self, ops: tuple[OutputOp, ...], isa: str, columns: int = 0) -> None:
         self._ops, self._isa = ops, ISA_NUMBERS[isa]  # the structs point into ops
-        self._steps = _output_steps(ops)
+        self._steps = output_steps(ops)
         self.run(np.empty((0, columns), dtype=np.int64))
 
     def run(self, values: npt.NDArray[np.int64] | npt.NDArray[np.int32]) -> None:
@@ -179,7 +180,7 @@ class Int32Program:
     lanes = np.dtype(np.int32)
 
     def __init__(self, ops: tuple[OutputOp, ...], isa: str, shape: tuple[int, int]) -> None:
-        steps, size = _output_steps(ops), ffi.new("size_t *")
+        steps, size = output_steps(ops), ffi.new("size_t *")
         _kernel_ran(lib.pqs_output_int32_size(steps, len(ops), *shape, size))
         self._bytes = np.empty(size[0], dtype=np.uint8)
         self._at = pointer(self._bytes, "void *")
@@ -203,7 +204,7 @@ def output(
 
     The trap's `position` is the index of its output step. After a merge only values[0] counts.
     """
-    steps = _output_steps(ops)
+    steps = output_steps(ops)
     trap = ffi.new("pqs_place *")
     chains, m, n = values.shape
     status = lib.pqs_output(

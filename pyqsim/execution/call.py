@@ -15,6 +15,7 @@ from pyqsim.datapath import Datapath, Merge, Multiply
 from pyqsim.errors import DatapathError
 from pyqsim.execution.bits import bits_of
 from pyqsim.execution.call_data import CallData, interval_of
+from pyqsim.execution.chain_output import ChainOutput
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
 from pyqsim.execution.gemm import ELEMENTS, ChainKernel, Chains, ChainSums, FirstOperand
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
@@ -128,9 +129,9 @@ class Call:
         )
         return dict(gemms.choose(chains, operand, self._bias))
 
-    def fused_parts(self) -> tuple[tuple[Pass, ...], Program | None] | None:
+    def fused_parts(self) -> tuple[tuple[Pass, ...], Program | ChainOutput | None] | None:
         """The kernels in int32 lanes and what runs the output steps; None: it is not so."""
-        if self._passes is None or self.result.shape[0] < len(self.chains):
+        if not self._passes:
             return None
         try:
             return self._passes, self._pipeline.program(self._isa, _MANY)

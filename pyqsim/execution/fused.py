@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pyqsim.bounds import Interval
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
+from pyqsim.execution.chain_output import ChainOutput
 from pyqsim.execution.operand import Operand, Patches
 from pyqsim.execution.output import Program
 from pyqsim.execution.passes import Pass
@@ -20,7 +21,8 @@ from pyqsim.parameters import Parameters
 __all__ = ["FusedCall", "data_key", "operand_key"]
 
 _THREADED = 1 << 22  # products below which one thread does it all
-_BLOCK_OUTPUTS = 1 << 16  # sums that stay in the caches until the output steps have seen them
+_BLOCK_OUTPUTS = 3 << 16  # sums that stay in the caches until the output steps have seen them
+_TILE = 6  # rows that kernels take at a time
 _BLOCK_CODES = 1 << 18  # codes that windows are gathered to at a time
 _FEW = 1 << 16  # numbers that are compared to find a call again
 
@@ -34,7 +36,7 @@ class FusedCall:
     passes : tuple of Pass
     shape : (int, int, int)
         Chains, N and K.
-    output : Program or None
+    output : Program, ChainOutput or None
         None: the sums are the result.
     leading : tuple of int
         Of the result's shape, before (M, N).
@@ -46,7 +48,7 @@ class FusedCall:
 
     passes: tuple[Pass, ...]
     shape: tuple[int, int, int]
-    output: Program | None
+    output: Program | ChainOutput | None
     leading: tuple[int, ...]
     dtype: np.dtype[Any]
     explanation: tuple[str, ...]
@@ -74,7 +76,9 @@ class FusedCall:
         """The result, (M, N), of chains that are not merged (..., M, N)."""
         chains, n, k = self.shape
         m = len(a.codes)
-        result = np.empty((chains, m, n), dtype=self.dtype)
+        result = np.empty(
+            (1 if isinstance(self.output, ChainOutput) else chains, m, n), dtype=self.dtype
+        )
         workers = 1 if m * n * k < _THREADED else thread_count(threads)
         if workers == 1:
             self._run_rows(a, slice(0, m), result)
@@ -85,31 +89,48 @@ class FusedCall:
 
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
         chains, n, k = self.shape
-        height, is_narrow = rows.stop - rows.start, self.dtype == np.int32
-        in_int32 = self.output is not None and self.output.lanes == np.int32
-        if self.output is not None or not is_narrow:
-            height = min(height, _BLOCK_OUTPUTS // max(chains * n, 1))
+        height, merges = rows.stop - rows.start, isinstance(self.output, ChainOutput)
+        in_place = self.dtype == np.int32 and not merges
+        if self.output is not None or not in_place:
+            height = _even(height, _BLOCK_OUTPUTS // max(chains * n, 1))
         if isinstance(a.codes, Patches):
-            height = min(height, _BLOCK_CODES // k)
-        height = max(height, 1)
-        buffer = None if is_narrow else np.empty((chains, height, n), dtype=np.int32)
+            height = _even(height, _BLOCK_CODES // k)
+        buffer = None if in_place else np.empty((chains, height, n), dtype=np.int32)
         for first in range(rows.start, rows.stop, height):
             block = slice(first, min(first + height, rows.stop))
             parts = result[:, block]
             sums = parts if buffer is None else buffer[:, : block.stop - first]
             for one in self.passes:
                 one.run(a, block, sums)
-            if in_int32:
-                self._run_output(sums)
-            if buffer is not None:
-                parts[...] = sums
-            if not in_int32:
-                self._run_output(parts)
+            self._finish(sums, parts)
+
+    def _finish(self, sums: npt.NDArray[np.int32], result: npt.NDArray[Any]) -> None:
+        """From the sums of some rows, which may be the result's own, to their results."""
+        if isinstance(self.output, ChainOutput):
+            is_wide = self.dtype == np.int64
+            merged = result[0] if is_wide else np.empty(result.shape[1:], dtype=np.int64)
+            self.output.merge(sums, merged)
+            if not is_wide:
+                result[0] = merged
+            return
+        in_int32 = self.output is not None and self.output.lanes == np.int32
+        if in_int32:
+            self._run_output(sums)
+        if sums is not result:
+            result[...] = sums
+        if not in_int32:
+            self._run_output(result)
 
     def _run_output(self, chains: npt.NDArray[Any]) -> None:
-        if self.output is not None:
+        if isinstance(self.output, Program):
             for values in chains:
                 self.output.run(values)
+
+
+def _even(rows: int, most: int) -> int:
+    """The height of blocks of about `most` rows, or fewer, that leave no few rows over."""
+    blocks = -(-rows // max(most, 1))
+    return max(-(-rows // max(blocks * _TILE, 1)) * _TILE, 1)
 
 
 def operand_key(a: Operand, bounds: Interval | None) -> tuple[object, ...] | None:

@@ -36,6 +36,7 @@ from pyqsim.datapath import (
 )
 from pyqsim.errors import CodeError, DatapathError, OverflowTrap, ShapeError
 from pyqsim.execution.call_data import CallData, broadcast, interval_of
+from pyqsim.execution.chain_output import ChainOutput
 from pyqsim.execution.tracing import OutputRecord
 from pyqsim.modes import WRAP, OverflowRule
 from pyqsim.parameters import (
@@ -88,8 +89,8 @@ class OutputPipeline:
             hull = hull.hull(other)
         return hull
 
-    def program(self, isa: str, rows: int) -> Program | None:
-        """What runs the steps on any rows; None: there are no steps.
+    def program(self, isa: str, rows: int) -> Program | ChainOutput | None:
+        """What runs the steps of a chain, or, if it merges, of all, on any rows; None: no steps.
 
         `rows` is how many, if they are few. Steps that differ from row to row, or need the
         reference, raise NoKernelError.
@@ -101,6 +102,8 @@ class OutputPipeline:
         if any(op.differs_by_row for op in self.ops):
             raise _native.NoKernelError
         ops = tuple(op.rows(slice(0, 1)) for op in self.ops)
+        if any(op.kind == "merge" for op in ops):
+            return ChainOutput(ops, prod(self._chain_shape), self._shape[1], isa)
         if self.fits_int32:
             with suppress(_native.NoKernelError):
                 return _native.Int32Program(ops, isa, (rows, self._shape[1]))
@@ -186,7 +189,9 @@ class OutputPipeline:
         total = ZERO
         for value, multiplier in zip(self._intervals, multipliers, strict=True):
             product = bounds.scale(value, interval_of(multiplier))
-            total = bounds.write(total.hull(bounds.add(total, product)), step.register, where)
+            sums = total.hull(bounds.add(total, product))
+            self.fits_word &= sums.fits(_WORD)
+            total = bounds.write(sums, step.register, where)
         self._add_op(OutputOp("merge", index, register=step.register, data=multipliers))
         self._intervals = [total]
 
@@ -375,9 +380,9 @@ class OutputPipeline:
         ops = [op.rows(rows) for op in self.ops]
         if self.correction_at is not None and corrections is not None:
             ops[self.correction_at] = replace(ops[self.correction_at], data=corrections)
-        if lanes_isa is not None and self.fits_word and len(values) == 1:
+        if lanes_isa is not None and self.fits_word:
             try:
-                _native.OutputProgram(tuple(ops), lanes_isa, self._shape[1]).run(values[0])
+                ChainOutput(ops, len(values), self._shape[1], lanes_isa).run(values)
             except _native.NoKernelError:
                 pass
             else:

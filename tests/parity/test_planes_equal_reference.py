@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -132,6 +133,96 @@ def test_random_calls(isa: str, level: int) -> None:
     assert min(ways[way] for way in ("one pass", "once for all", "both")) > 0.1 * CASES[level], ways
 
 
+#: What the merge kernel knows; of the last ones the sums never leave 63 bits.
+MERGES = (
+    qs.Merge(20), qs.Merge(20, "saturate"), qs.Merge(9, "saturate_symmetric"), qs.Merge(48),
+    qs.Merge(48, "saturate"), qs.Merge(18, signed=False), qs.Merge(31, "saturate", signed=False),
+    qs.Merge(2), qs.Merge(62), qs.Merge(63, "saturate"), qs.Merge(), qs.Merge(64, "saturate"),
+)  # fmt: skip
+
+
+def test_merge_kernel_equals_reference(isa: str) -> None:
+    """Every register, multipliers of every kind, columns below, at and above a block of 64."""
+    for seed, (step, n) in enumerate(itertools.product(MERGES, (1, 3, 63, 64, 65, 130))):
+        draw = Draw(seed)
+        chains, m = draw.pick(1, 2, 3, 5), draw.pick(1, 4)
+        for axes in ((1, 1), (1, n), (m, 1), (m, n)):
+            near = draw.integers(-(2**28), 2**28, (chains, *axes))
+            data = np.broadcast_to(draw.pick(near, near >> 20), (chains, m, n))
+            op = _native.OutputOp("merge", 0, register=step.register, data=data)
+            sums = draw.integers(-(2**31), 2**31 - 1, (chains, 2 * m, n)).astype(np.int32)[:, :m]
+            expected = np.ascontiguousarray(sums, dtype=np.int64)
+            wide, narrow = expected.copy(), np.empty((m, n), dtype=np.int64)
+            _native.output((op,), expected, step_first=0, m_first=0, n_first=0)
+            program = _native.MergeProgram(op, isa)
+            program.run(wide)
+            program.run_int32(sums, narrow)
+            np.testing.assert_array_equal(wide[0], expected[0], f"{seed}: {step}, {axes}")
+            np.testing.assert_array_equal(narrow, expected[0], f"{seed}: {step}, {axes}")
+
+
+def test_registers_that_are_no_kernel_s() -> None:
+    """An accumulator that holds its rail and one that traps are the reference's."""
+    for overflow in ("saturate_hold", "trap"):
+        step = qs.Merge(20, overflow)
+        data = np.ones((2, 1, 1), dtype=np.int64)
+        with pytest.raises(_native.NoKernelError):
+            _native.MergeProgram(
+                _native.OutputOp("merge", 0, register=step.register, data=data), "auto"
+            )
+    b = weights(Draw(0), qs.PiecewiseLinear(8), 3, 4)
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),), output=(qs.Merge(20, "trap"),)))
+    for _ in range(3):
+        with pytest.raises(qs.errors.OverflowTrap):
+            run([[1, 2, 3]], merge=2**20)
+
+
+def test_merged_sums_at_the_limit_of_the_proof() -> None:
+    """Multipliers that take sums just below 2**62, and beyond: the same numbers both ways."""
+    form = qs.Planes([[1, 2] * 8, [1, 3] * 8])
+    codes = np.array([[0, 1, 1, 0]], np.uint8)
+    b = qs.QTensor(codes, form)
+    for power in (53, 54, 55, 56):
+        for step in (
+            qs.Merge(64),
+            qs.Merge(64, "saturate"),
+            qs.Merge(60),
+            qs.Merge(60, "saturate"),
+        ):
+            run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),), output=(step,)))
+            for a in ([[127], [-128]], [[-128], [5]]):
+                data = {"merge": np.array([2**power, -(2**power) + 1]).reshape(1, 2, 1, 1, 1)}
+                codes = np.array(a, np.int8)
+                expected = qs.matmul(codes, b, run.datapath, kernel="reference", **data)
+                for _ in range(3):
+                    np.testing.assert_array_equal(run(codes, **data), expected)
+
+
+def test_the_merge_kernel_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a plan is new, or proven once for all; also with zero points folded in before."""
+    ran: list[str] = []
+    for name in ("run", "run_int32"):
+        own = getattr(_native.MergeProgram, name)
+
+        def spy(self: Any, *given: Any, own: Any = own, name: str = name) -> None:
+            if given[0].size:
+                ran.append(name)
+            own(self, *given)
+
+        monkeypatch.setattr(_native.MergeProgram, name, spy)
+    b = weights(Draw(0), qs.PiecewiseLinear(8), 30, 70)
+    a = qs.QTensor(np.full((9, 30), 5, np.uint8), qs.Affine(8, False), 1.0, 3)
+    run = qs.plan(b, qs.Datapath(output=(qs.Merge(40, "saturate"),)))
+    for _ in range(3):
+        run(a)
+    assert ran == ["run", "run_int32", "run_int32"]
+    folded = (qs.CorrectZeroPoints(32), qs.Merge(40, "saturate"))
+    run = qs.plan(b, qs.Datapath(product=qs.Multiply("fold"), output=folded))
+    for _ in range(3):
+        np.testing.assert_array_equal(run(a), qs.matmul(a, b, run.datapath, kernel="reference"))
+    assert ran[3:] == ["run"] * 3
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
 def test_threads(threads: int) -> None:
     """Rows of several blocks and shares; the planes of groups do not follow each other."""
@@ -208,7 +299,7 @@ def test_windows_of_images(merges: bool) -> None:
         expected = qs.ops.conv2d(x, weight, machine, **options, **data)
         for _ in range(3):
             np.testing.assert_array_equal(run(x, **data), expected)
-        assert "any uint8 codes" in run.explain() or merges
+        assert "any uint8 codes" in run.explain()
         assert "in one pass over a" in run.explain()
 
 
@@ -223,3 +314,30 @@ def test_bias_of_every_plane() -> None:
         expected = qs.matmul(a, b, run.datapath, bias=bias, kernel="reference")
         for _ in range(3):
             np.testing.assert_array_equal(run(a, bias=bias), expected)
+
+
+def test_multipliers_of_other_calls() -> None:
+    """Two by turns, each met often; then one of them with other numbers in the same array."""
+    rng = np.random.default_rng(4)
+    b = weights(Draw(0), qs.PiecewiseLinear(8), 30, 70)
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),), output=(qs.Merge(31, "saturate"),)))
+    a = rng.integers(-128, 128, (9, 30), dtype=np.int8)
+    merges = [rng.integers(-999, 999, shape) for shape in ((3, 1, 1, 70), (3, 1, 1, 1))]
+    for turn in range(16):
+        if turn == 12:
+            merges[0][1] += 1
+        merge = merges[turn % 2]
+        expected = qs.matmul(a, b, run.datapath, merge=merge, kernel="reference")
+        np.testing.assert_array_equal(run(a, merge=merge), expected)
+        assert turn < 4 or "any int8 codes" in run.explain() or turn == 12
+
+
+def test_planes_that_are_not_near_together() -> None:
+    """Panels larger than the second cache: all rows times one plane, then times the next."""
+    rng = np.random.default_rng(5)
+    b = weights(Draw(0), qs.PiecewiseLinear(8), 1500, 300)
+    for dtype in (np.int8, np.int16):
+        a = rng.integers(-128, 128, (130, 1500)).astype(dtype)
+        run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),)))
+        np.testing.assert_array_equal(run(a), qs.matmul(a, b, run.datapath, kernel="lanes"))
+        assert "in one pass over a" in run.explain()
