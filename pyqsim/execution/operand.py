@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -140,12 +140,9 @@ class Operand:
         """Whether every code is its own integer."""
         if self.tables is None:
             return True
-        patterns = self.tables.shape[1]
-        limits = np.iinfo(self.codes.dtype)
-        low, high = max(limits.min, -(patterns // 2)), min(limits.max, patterns - 1)
-        codes = np.arange(low, high + 1)
-        own = len(self.tables) == 1 and limits.bits <= 16
-        return own and bool((self.tables[0][codes & (patterns - 1)] == codes).all())
+        if len(self.tables) > 1 or self.codes.dtype.itemsize > 2:
+            return False
+        return _are_own(self.tables.tobytes(), self.codes.dtype)
 
     def elements(
         self, plane: int, rows: slice, ks: slice, dtype: np.dtype[Any]
@@ -201,3 +198,13 @@ class Operand:
     def has_zero_points(self) -> bool:
         """Whether any zero point is not 0."""
         return self.zero_points is not None and bool(self.zero_points.any())
+
+
+@lru_cache(maxsize=16)
+def _are_own(table: bytes, dtype: np.dtype[Any]) -> bool:
+    """Whether the integer of every code of a dtype that has a pattern is the code."""
+    integers = np.frombuffer(table, dtype=np.int64)
+    patterns, limits = len(integers), np.iinfo(dtype)
+    low, high = max(limits.min, -(patterns // 2)), min(limits.max, patterns - 1)
+    codes = np.arange(low, high + 1)
+    return bool((integers[codes & (patterns - 1)] == codes).all())

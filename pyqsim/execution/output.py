@@ -496,20 +496,14 @@ def _shift_part(part: str, s: int) -> int:
 
 
 def _extreme_pairs(stage: Stage, multiplier: Ints | None, shift: Ints) -> set[tuple[int, int]]:
-    """Every distinct (multiplier, shift) that the stage meets."""
+    """Pairs (multiplier, shift) between whose intervals lie those of all that the stage meets."""
     if shift.size == 0:
         return {(stage.narrow.multiplier, 0)}
-    shifts = _distinct(shift)
-    if not stage.multiplier or multiplier is None:
-        return {(stage.narrow.multiplier, s) for s in shifts}
-    low, high = int(multiplier.min()), int(multiplier.max())
-    return {(m, s) for s in shifts for m in (low, high)}
-
-
-def _distinct(array: Ints) -> list[int]:
-    """Distinct values of a broadcast array, without spelling the broadcast out."""
-    distinct: list[int] = np.unique(_own(array)).tolist()
-    return distinct
+    shifts = interval_of(shift)
+    multipliers = Interval(stage.narrow.multiplier, stage.narrow.multiplier)
+    if stage.multiplier and multiplier is not None:
+        multipliers = interval_of(multiplier)
+    return {(m, s) for m in (multipliers.low, multipliers.high) for s in (shifts.low, shifts.high)}
 
 
 def _own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

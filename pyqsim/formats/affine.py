@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -86,9 +87,7 @@ class Affine(Format):
 
     def integers(self) -> npt.NDArray[np.int64]:
         """The code of every bit pattern; see `Format.integers`."""
-        patterns = np.arange(1 << self.bits, dtype=np.int64)
-        wrap = 1 << self.bits if self.signed else 0
-        return patterns - wrap * (patterns > self.code_max)
+        return _integers(self.bits, self.signed)
 
     def _round(
         self,
@@ -101,3 +100,13 @@ class Affine(Format):
             raise refuse_rounding(self, rule, "every deterministic rule")
         halves, inexact = floor_quotient(x, scale, 1)
         return round_halves(halves, inexact, rule)
+
+
+@cache
+def _integers(bits: int, signed: bool) -> npt.NDArray[np.int64]:
+    """Two's complement, or unsigned, of every pattern; read-only."""
+    integers = np.arange(1 << bits, dtype=np.int64)
+    if signed:
+        integers[1 << (bits - 1) :] -= 1 << bits
+    integers.setflags(write=False)
+    return integers

@@ -20,6 +20,7 @@ from pyqsim.bounds import Interval
 from pyqsim.datapath import Register
 from pyqsim.execution.output import OutputPipeline
 from pyqsim.modes import ROUNDINGS, Rounding
+from pyqsim.parameters import Multiplier
 
 ISAS = [isa for isa in qs.ops.ISAS if isa != "auto" and _native.isa_available(isa)]
 LEAST, MOST = -(2**31), 2**31 - 1
@@ -332,3 +333,30 @@ def test_a_sum_beyond_int32_is_not_wrapped() -> None:
     one_dnn = qs.requantize.FloatScale(zero_point="before")
     got = one_dnn.apply([MOST, LEAST], one_dnn.encode(8.0), zero_point=3)
     assert got.tolist() == [MOST, LEAST]
+
+
+def test_bounds_of_columns_hold_between_the_extreme_ones() -> None:
+    """Multipliers and shifts of many columns, both directions: every result is inside bounds."""
+    rng = np.random.default_rng(5)
+    tables = [*(rounding.table for rounding in ROUNDINGS), 0x1234, 0xBEEF, 0x0005, 0x1111, 0xFFFF]
+    tight = 0
+    for number in range(600):
+        rounding = Rounding(tables[number % len(tables)])
+        bits, overflow = [(None, "wrap"), (6, "wrap"), (6, "saturate")][number % 3]
+        part = ("all", "left", "right")[number // 3 % 3]
+        narrow = qs.Narrow(shift=1, rounding=rounding, bits=bits, overflow=overflow)
+        scheme = qs.requantize.Staged((qs.datapath.Stage(narrow, True, part),))
+        first, last = sorted(rng.integers(-4, 4, 2).tolist())
+        columns = list(itertools.product((0, 1, 2, 3, 5), range(first, last + 1)))
+        m, s = (np.array(column) for column in zip(*columns, strict=True))
+        low, high = sorted(rng.integers(-40, 40, 2).tolist())
+        parameters = Multiplier(m, s)
+        made = pipeline(
+            (qs.Requantize(scheme),), len(columns), Interval(low, high), requantize=parameters
+        )
+        values = on_columns(np.arange(low, high + 1), len(columns))[None].astype(np.int64)
+        _native.output(tuple(made.ops), values, step_first=0, m_first=0, n_first=0)
+        found = Interval(int(values.min()), int(values.max()))
+        assert found.hull(made.interval) == made.interval, (number, found, made.interval)
+        tight += found == made.interval
+    assert tight > 200
