@@ -135,7 +135,7 @@ def _even(rows: int, most: int) -> int:
 
 def operand_key(a: Operand, bounds: Interval | None) -> tuple[object, ...] | None:
     """What a proof about an operand depends on but for its codes; None: too much."""
-    if a.planes > 1 or a.group is not None:
+    if a.group is not None:
         return None
     zero_points = None
     if a.zero_points is not None:

@@ -214,7 +214,7 @@ class GemmChooser:
         for kind, members in alike.items():
             together = tuple(members)
             found = each[together[0]] if len(together) == 1 else self._find(together, a, bias)
-            if len(together) == 1 or self._kind(together, found, a) in (kind, "int8"):
+            if len(together) == 1 or self._kind(together, found, a) == kind:
                 chosen.append((together, self._product(together, a, found)))
             else:
                 chosen += [((one,), self._product((one,), a, each[one])) for one in together]
@@ -228,7 +228,10 @@ class GemmChooser:
         if isinstance(found, str) or self._checked(chains, found) is not None:
             return None
         bits = self._bits_form(found, a)
-        return found.forms[0].kind if bits is None else (bits.kind, bits.b_values)
+        if bits is not None:
+            return bits.kind, bits.b_values
+        kind = found.forms[0].kind
+        return "int8" if kind == "int4" else kind
 
     def _product(self, chains: Chains, a: FirstOperand, found: ChainForms | str) -> ChainGemm | str:
         if isinstance(found, str):

@@ -65,7 +65,9 @@ def weights(draw: Draw, form: Any, k: int, n: int, group: int | None = None) -> 
 
 
 def activations(draw: Draw, m: int, k: int) -> Any:
-    """Bytes and int16, as they are or with a zero point; at one end, small, or of any size."""
+    """Bytes and int16, with a zero point or without, at one end, small or of any size; planes."""
+    if draw.chance(0.2):
+        return weights(draw, draw.pick(qs.PiecewiseLinear(4), qs.BitPlanes(2)), m, k)
     dtype = draw.pick(np.uint8, np.uint8, np.int8, np.int16)
     limits, shift = np.iinfo(dtype), draw.pick(0, 0, 3)
     a = draw.rng.integers(limits.min, limits.max, (m, k), dtype=dtype, endpoint=True) >> shift
@@ -79,7 +81,7 @@ def activations(draw: Draw, m: int, k: int) -> Any:
 
 def outputs(draw: Draw, data: dict[str, Any], shape: tuple[int, ...], adds: bool) -> Any:
     """Perhaps a Merge, whose sums may overflow, and steps on what it leaves."""
-    planes, groups, m, n = shape
+    planes, groups, m, n = shape[1:]
     if draw.chance(0.25):
         return ()
     register = draw.pick(
@@ -90,7 +92,7 @@ def outputs(draw: Draw, data: dict[str, Any], shape: tuple[int, ...], adds: bool
     axes = draw.pick((1, 1), (1, n), (1, n), (m, 1), (m, n))
     if draw.chance(0.9):
         reach = draw.pick(2, 300, 2**20)
-        data["merge"] = draw.integers(-reach, reach, (1, planes, groups, *axes))
+        data["merge"] = draw.integers(-reach, reach, (shape[0], planes, groups, *axes))
     steps: list[Any] = [register]
     if adds and draw.chance(0.5):
         steps += [qs.AddBias(40, "saturate"), qs.Narrow(shift=5, bits=12, overflow="saturate")]
@@ -114,9 +116,11 @@ def test_random_calls(isa: str, level: int) -> None:
         starts = qs.Datapath(reduce=reduce).reads_bias
         if starts:
             data["bias"] = draw.integers(-(2**15), 2**15 - 1, (n,))
-        output = correct + outputs(draw, data, (form.planes, groups, m, n), not starts)
+        a = activations(draw, m, k)
+        own = a.format.planes if isinstance(a, qs.QTensor) else 1
+        output = correct + outputs(draw, data, (own, form.planes, groups, m, n), not starts)
         datapath = qs.Datapath(product=product, reduce=reduce, output=output)
-        run, a = qs.plan(b, datapath, isa=isa), activations(draw, m, k)
+        run = qs.plan(b, datapath, isa=isa)
         for _ in range(3):
             try:
                 expected = qs.matmul(a, b, datapath, kernel="reference", **data)
@@ -131,6 +135,24 @@ def test_random_calls(isa: str, level: int) -> None:
             ways["once for all"] += "any " in said
             ways["both"] += "any " in said and "in one pass over a" in said
     assert min(ways[way] for way in ("one pass", "once for all", "both")) > 0.1 * CASES[level], ways
+
+
+def test_exact_regions_are_one_pass(isa: str) -> None:
+    """Small integers of one plane, which 4 bits could hold, are no reason for a pass of its own."""
+    draw = Draw(0)
+    for form in (
+        qs.PiecewiseLinear(8),
+        qs.PiecewiseLinear(4),
+        qs.PiecewiseLinear(5, breakpoints=2),
+    ):
+        b = weights(draw, form, 64, 70)
+        a = draw.rng.integers(0, 256, (9, 64), dtype=np.uint8)
+        run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),)), isa=isa)
+        for _ in range(3):
+            np.testing.assert_array_equal(run(a), qs.matmul(a, b, run.datapath, kernel="lanes"))
+        (line,) = run.explain().splitlines()[1:]
+        planes = ", ".join(f"(0, {plane})" for plane in range(form.planes))
+        assert f"any uint8 codes: planes {planes}, group 0, in one pass over a: gemm, int" in line
 
 
 #: What the merge kernel knows; of the last ones the sums never leave 63 bits.
