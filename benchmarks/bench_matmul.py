@@ -19,17 +19,19 @@ from harness.expected import product
 from harness.peaks import best_peak, reading
 
 import pyqsim as qs
+from pyqsim._native import Gemm, GemmForm, NoKernelError
 from pyqsim.cli.options import int_in
 
 Codes = npt.NDArray[Any]
 
-#: M, N, K: cubes; a vector; convolutions of ResNet-50 and MobileNet as matrices.
+#: M, N, K: cubes; vectors; convolutions of ResNet-50 and MobileNet as matrices.
 SIZES = (
     (64, 64, 64),
     (256, 256, 256),
     (512, 512, 512),
     (1024, 1024, 1024),
     (1, 1000, 1280),
+    (1, 4096, 4096),
     (3136, 64, 576),
     (784, 128, 1152),
     (196, 512, 4608),
@@ -51,7 +53,7 @@ def main() -> None:
         nargs="+",
         type=size_of,
         metavar="MxNxK",
-        help="default: nine, two with --quick",
+        help="default: ten, two with --quick",
     )
     options = parser.parse_args()
     found = report.start(options)
@@ -109,6 +111,19 @@ def contests_of(m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
             *programs.apytypes_matmul(signed, b),
         ),
         peak,
+    )
+    four = rng.integers(-8, 8, (k, n)).astype(np.int8)
+    yield Contest(
+        title + "u8 x s8 of 4-bit weights, 32-bit accumulator",
+        macs,
+        product(unsigned, four),
+        (
+            *ours(unsigned, four, wrap, threads),
+            *ours_in_bytes(unsigned, four),
+            *programs.onednn_matmul(unsigned, four),
+            *programs.onnxruntime_matmul(unsigned, four, threads),
+        ),
+        reading(n * k, 4) if m == 1 else best_peak("int8"),
     )
     signs = [np.where(codes < 0, -1, 1).astype(np.int8) for codes in (signed, b)]
     yield Contest(
@@ -176,6 +191,17 @@ def ours(a: Codes, b: Codes, datapath: qs.Datapath, threads: int) -> list[Contes
         Contestant("pyqsim plan", run, lambda: out, ours=True, note=partial(report.kernel, plan)),
         Contestant("pyqsim matmul, packs too", whole, lambda: out, ours=True),
     ]
+
+
+def ours_in_bytes(a: Codes, b: Codes) -> list[Contestant]:
+    """The kernel that weights of more than sixteen integers get, on one thread."""
+    try:
+        gemm = Gemm(GemmForm("int8", a.dtype), "auto", np.ascontiguousarray(b.T, np.int64))
+    except NoKernelError:
+        return []
+    out = np.empty((len(a), b.shape[1]), np.int32)
+    run = partial(gemm.run_contiguous, a, out)
+    return [Contestant("pyqsim, a byte a weight", run, lambda: out, ours=True)]
 
 
 def ours_requantized(a: Codes, b: Codes, target: str, threads: int) -> list[Contestant]:

@@ -84,8 +84,8 @@ def peaks() -> tuple[Peak, ...]:
     return _found()[0]
 
 
-def reading(count: int) -> Peak | None:
-    """The bound of a vector times a matrix of so many bytes, each read for one product.
+def reading(count: int, bits: int = 8) -> Peak | None:
+    """The bound of a vector times a matrix of so many codes, each read for one product.
 
     The bytes are read again and again: they come from the cache that holds them.
     """
@@ -94,12 +94,13 @@ def reading(count: int) -> Peak | None:
     except NoCompilerError:
         return None
     read.argtypes, read.restype = (ctypes.c_void_p, ctypes.c_size_t), ctypes.c_uint64
-    words = np.zeros(-(-count // 256) * 32, np.uint64)
+    words = np.zeros(-(-count * bits // 2048) * 32, np.uint64)
 
     def run() -> object:
         return read(words.ctypes.data, words.size)
 
-    return Peak("reading as many bytes", "memory", f"{count:,}", float(count), run)
+    what = f"reading as many codes of {bits} bits"
+    return Peak(what, "memory", f"{count:,}", float(count), run)
 
 
 def why_no_peaks() -> str | None:
