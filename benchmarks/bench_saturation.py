@@ -32,6 +32,10 @@ QUICK_WIDTHS = (8, 16, 20, 24, 40)
 #: Name -> largest activation, largest magnitude of a weight.
 DATA = {"full range": (255, 127), "small numbers": (15, 7)}
 
+#: Widths of sums of int16 products.
+WIDE_WIDTHS = (33, 36, 40, 48)
+QUICK_WIDE_WIDTHS = (36,)
+
 #: Name -> steps: instructions' pairs, groups, accumulators that take turns.
 GROUPS = {
     "pairs of 16 bits (VPMADDUBSW)": (
@@ -64,8 +68,10 @@ def main() -> None:
     size = options.size or ((8, 16, 64) if options.quick else (256, 256, 512))
     widths = options.widths or (QUICK_WIDTHS if options.quick else WIDTHS)
     print(f"u8 x s8, M {size[0]}, N {size[1]}, K {size[2]}")
+    wide_widths = QUICK_WIDE_WIDTHS if options.quick else WIDE_WIDTHS
     contests = (
         *contests_of(size, widths, options.threads),
+        *contests_of_int16(size, wide_widths, options.threads),
         *contests_of_groups(size, found["isas"], options.threads),
     )
     report.finish(options, found, report.run(options, contests, report.GMAC))
@@ -93,6 +99,23 @@ def contests_of(
                 ),
                 exact(a, b, name, threads),
             )
+
+
+def contests_of_int16(
+    size: tuple[int, int, int], widths: Sequence[int], threads: int
+) -> Iterator[Contest]:
+    """int16 times int16, which int32 does not hold from the third product on, full range."""
+    m, n, k = size
+    rng = np.random.default_rng(size)
+    a, b = (rng.integers(-(2**15), 2**15, shape, np.int16) for shape in ((m, k), (k, n)))
+    for bits in widths:
+        yield Contest(
+            f"s16 x s16, {bits} bits",
+            float(m * n * k),
+            saturated(a, b, bits),
+            (ours(a, b, bits, threads), *programs.numpy_steps(a, b, bits)),
+            exact(a, b, "s16 x s16", threads),
+        )
 
 
 def contests_of_groups(

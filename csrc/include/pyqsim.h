@@ -400,6 +400,34 @@ typedef struct {
 /* Write the taps of windows first..first+count-1, one after the other. */
 int pqs_gather_windows(const pqs_windows *from, size_t first, size_t count, void *out);
 
+/* ---- matrix products in int64 -------------------------------------------------------------- */
+
+/* Of integers that int32 holds, zero points subtracted, k ascending. */
+typedef struct {
+    int32_t isa;
+    size_t n;
+    size_t k; /* 1 or more */
+    size_t group; /* products between clamps, the last group may be shorter; 0: a sum mod 2^bits */
+    int64_t minimum; /* of clamps; int64 holds them plus any sum of group products */
+    int64_t maximum;
+    int32_t bits;      /* 1..64 */
+    int32_t is_signed; /* whether sums mod 2^bits are sign-extended */
+} pqs_wide_plan;
+
+/* Of which ISA the kernel is that a plan would use; PQS_ISA_AUTO: there is none. */
+int pqs_wide_isa(const pqs_wide_plan *plan);
+
+/* int64 of panels and of starts; all 0 where there is no kernel. */
+void pqs_wide_sizes(const pqs_wide_plan *plan, size_t *panels, size_t *start);
+
+/* Write b's panels. b: (k, n) at b[n * b_stride + k]. PQS_ERROR_OPERAND: int32 does not hold it. */
+int pqs_wide_pack(const pqs_wide_plan *plan, const int64_t *b, size_t b_stride, int64_t *panels);
+
+/* out[m * out_stride + n]; start: what the sum of each column starts from. All strides in elements.
+ * PQS_ERROR_OVERLAP: nothing was written. */
+int pqs_wide_run(const pqs_wide_plan *plan, const int64_t *panels, const int64_t *start, size_t m,
+                 const int64_t *a, size_t a_stride, int64_t *out, size_t out_stride);
+
 /* A dot product a channel, over the taps of windows in the order of rows and columns. */
 typedef struct {
     int32_t kind;      /* PQS_GEMM_INT16 or PQS_GEMM_CLAMP, with what those ask of the operands */

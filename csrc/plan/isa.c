@@ -201,6 +201,21 @@ const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found) {
     return NULL;
 }
 
+const pqs_wide_kernel *pqs_wide_for(int isa, int *found) {
+    static const pqs_wide_kernel *const kernels[ISA_COUNT] = {
+        [PQS_ISA_PORTABLE] = &pqs_wide__portable,
+        [PQS_ISA_NEON] = &pqs_wide__neon,
+        [PQS_ISA_AVX2] = &pqs_wide__avx2,
+        [PQS_ISA_AVX512BW] = &pqs_wide__avx512bw,
+    };
+    for (int one = isa_of(isa); one != PQS_ISA_AUTO; one = below(one)) {
+        if (!kernels[one] || !kernels[one]->tile) continue;
+        if (found) *found = one;
+        return kernels[one];
+    }
+    return NULL;
+}
+
 /* The kernel with the widest lanes that the channels fill, and its ISA where `found` is not null. */
 const pqs_depthwise_kernel *pqs_depthwise_for(int isa, size_t channels, int *found) {
     static const pqs_depthwise_kernel *const kernels[ISA_COUNT] = {

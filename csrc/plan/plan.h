@@ -9,6 +9,7 @@
 #include "fast/output.h"
 #include "fast/output_int32.h"
 #include "fast/pack_bits.h"
+#include "fast/wide.h"
 #include "pyqsim.h"
 
 /* The kernel for an ISA; null: it is not of this CPU, or has none. AUTO: the best there is. */
@@ -18,6 +19,7 @@ const pqs_output_int32_kernel *pqs_output_int32_for(int isa);
 pqs_merge_kernel *pqs_merge_for(int isa);
 pqs_pack_bits *pqs_pack_bits_for(int isa);
 const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found);
+const pqs_wide_kernel *pqs_wide_for(int isa, int *found);
 const pqs_depthwise_kernel *pqs_depthwise_for(int isa, size_t channels, int *found);
 
 /* output_lanes.c: the rule of a register for the kernels; 0: they do not know it. */

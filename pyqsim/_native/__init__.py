@@ -8,6 +8,7 @@ from pyqsim._native.output import Int32Program, OutputOp, OutputProgram, output
 from pyqsim._native.primitives import narrow_array, philox
 from pyqsim._native.reduce import TRACE, RawEvents, RawTrace, ReduceProgram, zero_point_correction
 from pyqsim._native.values import ISAS, NoKernelError, RawPlace, compiler, isa_available
+from pyqsim._native.wide import Wide, WideForm
 from pyqsim._native.windows import Depthwise, Windows
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "RawPlace",
     "RawTrace",
     "ReduceProgram",
+    "Wide",
+    "WideForm",
     "Windows",
     "compiler",
     "isa_available",

@@ -15,9 +15,10 @@ from pyqsim.datapath import Datapath, Merge, Multiply
 from pyqsim.errors import DatapathError
 from pyqsim.execution.bits import bits_of
 from pyqsim.execution.call_data import CallData, interval_of
+from pyqsim.execution.chain_kernel import ChainKernel, Chains, ChainSums, FirstOperand
 from pyqsim.execution.chain_output import ChainOutput
 from pyqsim.execution.doors import check_call, explicit_order, start_bias
-from pyqsim.execution.gemm import ELEMENTS, ChainKernel, Chains, ChainSums, FirstOperand
+from pyqsim.execution.gemm import ELEMENTS
 from pyqsim.execution.kernels import LANES_ROWS, why_not_int32
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.output import OutputPipeline, Program
@@ -94,7 +95,7 @@ class Call:
         merges = any(isinstance(step, Merge) for step in datapath.output)
         if merges:
             self.chain_shape = (1, 1, 1)
-        self._narrow = dtype == np.int32
+        self._takes_sums = self._passes is not None and dtype == self._passes[0].kernel.dtype
         self.result = np.empty((prod(self.chain_shape), *self.shape), dtype=dtype)
 
     @property
@@ -212,7 +213,7 @@ class Call:
         return run_shares(self._run_block, _row_blocks(m, max(self.k, n), workers), workers)
 
     def _run_block(self, rows: slice) -> BlockResult:
-        if self._passes is not None and not self._datapath.output and self._narrow:
+        if self._passes is not None and not self._datapath.output and self._takes_sums:
             for one in self._passes:
                 one.run(self._a, rows, self.result[:, rows])
             return BlockResult((), None)
@@ -234,7 +235,7 @@ class Call:
         events: list[tuple[_native.RawEvents, ...]] = [()] * len(self.chains)
         for chains, kernel in self.kernels.items():
             if isinstance(kernel, ChainKernel):
-                sums = np.empty((len(chains), *out.shape[1:]), dtype=np.int32)
+                sums = np.empty((len(chains), *out.shape[1:]), dtype=kernel.dtype)
                 kernel.run(self._a, chains[0], rows, sums if len(chains) > 1 else sums[0])
                 for chain, own in zip(chains, sums, strict=True):
                     out[self.chains.index(chain)] = own

@@ -160,7 +160,7 @@ class LinearSum:
 
 
 def linear_sum(
-    steps: Sequence[ReduceStep], sums: Callable[[], Interval], bias: Interval
+    steps: Sequence[ReduceStep], sums: Callable[[], Interval], bias: Interval, word: int = 32
 ) -> LinearSum | None:
     """Prove that accumulators leave one exact sum, mod 2**bits; None: not proven.
 
@@ -171,12 +171,14 @@ def linear_sum(
         Gives the interval of every partial sum of the terms, in whatever order and grouping
         (`Columns.subset_sums`); asked only where it decides.
     bias : Interval
+    word : int
+        Bits of the lanes.
 
     Returns
     -------
     LinearSum or None
-        Either all wrap at 32 bits or fewer, and none is wider than one before it: what an earlier
-        one loses, a later one would not have kept. Or no register is ever left.
+        Either all wrap at `word` bits or fewer, and none is wider than one before it: what an
+        earlier one loses, a later one would not have kept. Or no register is ever left.
     """
     accumulators = [step for step in steps if isinstance(step, Accumulate) and not step.spill]
     if len(accumulators) < len(steps):
@@ -187,7 +189,7 @@ def linear_sum(
         step.bits is None or step.overflow.rule is OverflowRule.WRAP for step in accumulators
     )
     narrows = all(later <= earlier for earlier, later in pairwise(widths))
-    if wraps and narrows and last.bits is not None and last.bits <= 31 + last.signed:
+    if wraps and narrows and last.bits is not None and last.bits < word + last.signed:
         return LinearSum(last, f"sums wrap, and are taken mod 2**{last.bits}")
     held = sums()
     held = held.hull(bounds.add(held, bias)).hull(ZERO).hull(bias)

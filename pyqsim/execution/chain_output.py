@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,9 +54,9 @@ class ChainOutput:
             if self._merged is not None:
                 self._merged.run(values[0])
 
-    def merge(self, sums: npt.NDArray[np.int32], out: Ints) -> None:
+    def merge(self, sums: npt.NDArray[np.signedinteger[Any]], out: Ints) -> None:
         """What all steps, a merge among them, make of sums, each C-contiguous, into out (m, n)."""
-        if self._each or self._merge is None:
+        if self._each or self._merge is None or sums.dtype != np.int32:
             values = sums.astype(np.int64, order="C")
             self.run(values)
             out[...] = values[0]

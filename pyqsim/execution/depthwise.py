@@ -15,8 +15,9 @@ from pyqsim.datapath import Datapath, Multiply
 from pyqsim.errors import PyqsimError
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData
+from pyqsim.execution.chain_kernel import ChainKernel, Chains, FirstOperand
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
-from pyqsim.execution.gemm import ChainKernel, Chains, FirstOperand, GemmChooser
+from pyqsim.execution.gemm import GemmChooser
 from pyqsim.execution.operand import AnyRows, Operand, Patches
 from pyqsim.execution.telemetry import Chain, raise_trap
 

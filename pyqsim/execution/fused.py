@@ -60,6 +60,9 @@ class FusedCall:
         if parts is None:
             return None
         passes, output = parts
+        arrays = {passes[0].kernel.dtype, call.result.dtype}
+        if output is not None and output.lanes == np.int32 and output.lanes not in arrays:
+            return None
         lines = call.explanation() if len(call.chains) > 1 else (passes[0].kernel.explanation,)
         why = [f"{what}: {line}" for line in lines]
         if output is not None:
@@ -89,13 +92,13 @@ class FusedCall:
 
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
         chains, n, k = self.shape
-        height, merges = rows.stop - rows.start, isinstance(self.output, ChainOutput)
-        in_place = self.dtype == np.int32 and not merges
+        height, dtype = rows.stop - rows.start, self.passes[0].kernel.dtype
+        in_place = self.dtype == dtype and not isinstance(self.output, ChainOutput)
         if self.output is not None or not in_place:
             height = _even(height, _BLOCK_OUTPUTS // max(chains * n, 1))
         if isinstance(a.codes, Patches):
             height = _even(height, _BLOCK_CODES // k)
-        buffer = None if in_place else np.empty((chains, height, n), dtype=np.int32)
+        buffer = None if in_place else np.empty((chains, height, n), dtype=dtype)
         for first in range(rows.start, rows.stop, height):
             block = slice(first, min(first + height, rows.stop))
             parts = result[:, block]
@@ -104,7 +107,7 @@ class FusedCall:
                 one.run(a, block, sums)
             self._finish(sums, parts)
 
-    def _finish(self, sums: npt.NDArray[np.int32], result: npt.NDArray[Any]) -> None:
+    def _finish(self, sums: npt.NDArray[Any], result: npt.NDArray[Any]) -> None:
         """From the sums of some rows, which may be the result's own, to their results."""
         if isinstance(self.output, ChainOutput):
             is_wide = self.dtype == np.int64
@@ -113,12 +116,12 @@ class FusedCall:
             if not is_wide:
                 result[0] = merged
             return
-        in_int32 = self.output is not None and self.output.lanes == np.int32
-        if in_int32:
+        in_sums = self.output is not None and self.output.lanes == sums.dtype
+        if in_sums:
             self._run_output(sums)
         if sums is not result:
             result[...] = sums
-        if not in_int32:
+        if not in_sums:
             self._run_output(result)
 
     def _run_output(self, chains: npt.NDArray[Any]) -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pyqsim import bounds
-from pyqsim._native import BitCodes, Gemm, GemmForm, NoKernelError
+from pyqsim._native import Gemm, GemmForm, NoKernelError, Wide
 from pyqsim.bounds import ZERO, Interval
 from pyqsim.datapath import Accumulate, Datapath, Multiply, Product, Shift
 from pyqsim.execution.bits import BitsOrGemm, bits_form
 from pyqsim.execution.call_data import interval_of
 from pyqsim.execution.certificates import Columns, linear_sum
+from pyqsim.execution.chain_kernel import ChainKernel, Chains, FirstOperand
 from pyqsim.execution.checked import CheckedGemm
 from pyqsim.execution.doors import explicit_order
 from pyqsim.execution.groups import (
@@ -33,23 +33,17 @@ from pyqsim.execution.operand import Operand
 from pyqsim.execution.tables import PLACES, TermTable, is_function_of_two, table_forms
 from pyqsim.execution.telemetry import Chain
 from pyqsim.execution.two_gemms import TwoGemms
+from pyqsim.execution.wide import ChainWide, wide_form
 from pyqsim.modes import OverflowRule
 
 __all__ = [
     "ELEMENTS",
     "ChainForms",
     "ChainGemm",
-    "ChainKernel",
-    "ChainSums",
-    "Chains",
-    "FirstOperand",
     "GemmChooser",
 ]
 
 Ints = npt.NDArray[np.int64]
-
-#: Planes of b that meet one plane of a in one part of K.
-Chains = tuple[Chain, ...]
 
 _Key = tuple[tuple[int, ...], int]
 
@@ -62,74 +56,6 @@ ELEMENTS = tuple(np.dtype(kind) for kind in (np.uint8, np.int8, np.int16))
 #: Lengths of K from which a proof while running is worth its checks, and words of k between them.
 _LONG = 64
 _PARTS = (64, 32, 16, 8)
-
-
-@dataclass(frozen=True, eq=False)
-class ChainKernel(ABC):
-    """What stands for a chain, and why it may."""
-
-    reason: str
-
-    @property
-    @abstractmethod
-    def explanation(self) -> str:
-        """The kernel, its instruction set and the proof."""
-
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, int]:
-        """(N, K)."""
-
-    @property
-    @abstractmethod
-    def is_ordered(self) -> bool:
-        """Whether sums saturate on the way: bounds of a may make it a faster one."""
-
-    @abstractmethod
-    def run(self, a: Operand, chain: Chain, rows: slice, out: npt.NDArray[np.int32]) -> None:
-        """The values of some rows of a, into out: (m, N), of several chains (chains, m, N).
-
-        `chain` is any of them.
-        """
-
-
-@dataclass(frozen=True, eq=False)
-class FirstOperand:
-    """What is known of a chain's a before any of it is read.
-
-    Attributes
-    ----------
-    interval : Interval
-        Of its integers, the zero point not yet subtracted.
-    dtype : dtype, optional
-        What its integers are handed over as; default: the smallest of `ELEMENTS`.
-    zero_point : ndarray of int64, (1 or M,), optional
-    shifts : bool
-        Whether its integers are sums of few powers of two that a `Shift` may shift by.
-    patterns : ndarray of int64, optional
-        Integers of its bit patterns, where a byte holds those.
-    bits : callable, optional
-        Gives the two that its codes are, or that its integers as `dtype` may be.
-    """
-
-    interval: Interval
-    dtype: np.dtype | None = None
-    zero_point: Ints | None = None
-    shifts: bool = False
-    patterns: Ints | None = None
-    bits: Callable[[], BitCodes | None] | None = None
-
-
-class ChainSums(Protocol):
-    """What finds the kernel that stands for a chain."""
-
-    def choose(
-        self, chains: Chains, a: FirstOperand, bias: Ints | None
-    ) -> Sequence[tuple[Chains, ChainKernel | str]]:
-        """The kernels, each of some of the chains, or why there is none; bias: (M, N).
-
-        The chains are those of one plane of a and one part of K.
-        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,11 +121,12 @@ class GemmChooser:
         self._columns: dict[_Key, Columns] = {}
         self._groups: dict[_Key, Groups | None] = {}
         self._gemms: dict[tuple[Any, ...], Gemm | None] = {}
+        self._wides: dict[tuple[Any, ...], Wide] = {}
         self._tables: dict[tuple[Any, ...], TermTable] = {}
 
     def choose(
         self, chains: Chains, a: FirstOperand, bias: Ints | None
-    ) -> Sequence[tuple[Chains, ChainGemm | str]]:
+    ) -> Sequence[tuple[Chains, ChainGemm | ChainWide | str]]:
         """The products, each of some of the chains, or why there is none; bias: (M, N).
 
         Chains of one form are one product. One that is exact while it is checked stays by itself:
@@ -210,14 +137,14 @@ class GemmChooser:
         for chain, found in each.items():
             kind = self._kind((chain,), found, a) if len(chains) > 1 else None
             alike.setdefault(kind or chain, []).append(chain)
-        chosen: list[tuple[Chains, ChainGemm | str]] = []
+        chosen: list[tuple[Chains, ChainGemm | ChainWide | str]] = []
         for kind, members in alike.items():
             together = tuple(members)
             found = each[together[0]] if len(together) == 1 else self._find(together, a, bias)
             if len(together) == 1 or self._kind(together, found, a) == kind:
-                chosen.append((together, self._product(together, a, found)))
+                chosen.append((together, self._product(together, a, bias, found)))
             else:
-                chosen += [((one,), self._product((one,), a, each[one])) for one in together]
+                chosen += [((one,), self._product((one,), a, bias, each[one])) for one in together]
         return chosen
 
     def _find(self, chains: Chains, a: FirstOperand, bias: Ints | None) -> ChainForms | str:
@@ -233,9 +160,11 @@ class GemmChooser:
         kind = found.forms[0].kind
         return "int8" if kind == "int4" else kind
 
-    def _product(self, chains: Chains, a: FirstOperand, found: ChainForms | str) -> ChainGemm | str:
+    def _product(
+        self, chains: Chains, a: FirstOperand, bias: Ints | None, found: ChainForms | str
+    ) -> ChainGemm | ChainWide | str:
         if isinstance(found, str):
-            return found
+            return self._wide(chains, a, bias, found)
         forms, columns = found.forms, found.columns
         gemm = self._first(chains, [form for form in forms if not form.part_steps], columns)
         if gemm is None:
@@ -248,6 +177,29 @@ class GemmChooser:
         elif bits is not None:
             both = bits if bits.takes_codes else BitsOrGemm(bits, gemm)
         return ChainGemm(found.reason, both, both.with_bias(found.bias))
+
+    def _wide(
+        self, chains: Chains, a: FirstOperand, bias: Ints | None, why: str
+    ) -> ChainWide | str:
+        """The product in int64 lanes, or why there is none, nor one in int32."""
+        product, columns = self._datapath.product, self._columns_of(chains)
+        if not columns.integers.size or not self._datapath.reduce or not _multiplies(product):
+            return why
+        if _differs_by_row(bias):
+            return why
+        subtracts, of_a = product != Multiply("fold"), a.interval
+        if subtracts and a.zero_point is not None:
+            of_a = bounds.subtract(of_a, interval_of(a.zero_point))
+        start = ZERO if bias is None else interval_of(bias)
+        found = wide_form(self._datapath, columns, of_a, start)
+        if isinstance(found, str):
+            return f"{why}; nor in int64: {found}"
+        form, reason = found
+        key = (*_key(chains), form)
+        if key not in self._wides:
+            self._wides[key] = Wide(form, self._isa, columns.integers)
+        wide = self._wides[key]
+        return ChainWide(reason, wide, wide.start(_of_any_row(bias)), subtracts)
 
     def find(
         self,
@@ -264,7 +216,7 @@ class GemmChooser:
         zero_point = ZERO if a.zero_point is None or folds else interval_of(a.zero_point)
         if zero_point.low < zero_point.high:
             return "rows of a differ in their zero point"
-        if bias is not None and bias.strides[0] and len(bias) > 1:
+        if _differs_by_row(bias):
             return "the bias differs from row to row"
         columns = self._columns_of(chains)
         start = ZERO if bias is None else interval_of(bias)
@@ -275,7 +227,7 @@ class GemmChooser:
             found = f"{why}; {found}" if isinstance(found, str) else found
         if isinstance(found, str):
             return found
-        return ChainForms(*found, columns, None if bias is None or not len(bias) else bias[0])
+        return ChainForms(*found, columns, _of_any_row(bias))
 
     def _tabulated(self, chains: Chains, a: FirstOperand, zero_point: int, bias: Interval) -> Forms:
         """Forms of terms from a table."""
@@ -367,6 +319,14 @@ class GemmChooser:
             except NoKernelError:
                 self._gemms[key] = None
         return self._gemms[key]
+
+
+def _differs_by_row(bias: Ints | None) -> bool:
+    return bias is not None and bool(bias.strides[0]) and len(bias) > 1
+
+
+def _of_any_row(bias: Ints | None) -> Ints | None:
+    return None if bias is None or not len(bias) else bias[0]
 
 
 def _key(chains: Chains) -> _Key:

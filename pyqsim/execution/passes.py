@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.execution.gemm import ChainKernel, Chains
+from pyqsim.execution.chain_kernel import ChainKernel, Chains
 from pyqsim.execution.operand import Operand
 from pyqsim.execution.telemetry import Chain
 
@@ -32,7 +33,7 @@ class Pass:
     chain: Chain
     places: tuple[int, ...]
 
-    def run(self, a: Operand, rows: slice, sums: npt.NDArray[np.int32]) -> None:
+    def run(self, a: Operand, rows: slice, sums: npt.NDArray[Any]) -> None:
         """The values of some rows of a into sums, (the call's chains, m, N), at their places."""
         first, count = self.places[0], len(self.places)
         if count == 1:
@@ -42,7 +43,7 @@ class Pass:
         if self.places == tuple(range(first, first + count * step, step)):
             self.kernel.run(a, self.chain, rows, sums[first : self.places[-1] + 1 : step])
             return
-        own = np.empty((count, *sums.shape[1:]), dtype=np.int32)
+        own = np.empty((count, *sums.shape[1:]), dtype=sums.dtype)
         self.kernel.run(a, self.chain, rows, own)
         sums[list(self.places)] = own
 
@@ -50,13 +51,13 @@ class Pass:
 def passes_of(
     chains: Sequence[Chain], kernels: dict[Chains, ChainKernel | str]
 ) -> tuple[Pass, ...] | None:
-    """One pass a kernel; None: some chains have none."""
+    """One pass a kernel; None: some chains have none, or their sums are of two types."""
     passes = []
     for together, kernel in kernels.items():
         if not isinstance(kernel, ChainKernel):
             return None
         passes.append(Pass(kernel, together[0], tuple(chains.index(one) for one in together)))
-    return tuple(passes)
+    return tuple(passes) if len({one.kernel.dtype for one in passes}) == 1 else None
 
 
 def name_of(chains: Chains) -> str:

@@ -15,10 +15,11 @@ from pyqsim.events import Events
 from pyqsim.execution.bits import bits_of_dtype
 from pyqsim.execution.call import Call
 from pyqsim.execution.call_data import CallData, interval_of
+from pyqsim.execution.chain_kernel import FirstOperand
 from pyqsim.execution.direct import DirectGemm
 from pyqsim.execution.doors import check_call, explicit_order
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
-from pyqsim.execution.gemm import ELEMENTS, FirstOperand, GemmChooser
+from pyqsim.execution.gemm import ELEMENTS, ChainGemm, GemmChooser
 from pyqsim.execution.operand import AnyRows, Operand
 from pyqsim.execution.telemetry import Chain, collect_events, raise_trap
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
@@ -220,7 +221,7 @@ class Runner:
         chain = Chain(0, 0, 0, 0, k)
         a = FirstOperand(interval, dtype, bits=lambda: bits_of_dtype(dtype))
         ((_, found),) = self._gemms.choose((chain,), a, None)
-        if isinstance(found, str):
+        if not isinstance(found, ChainGemm):
             return None
         return DirectGemm(
             found.gemm, (f"{what}: {found.explanation}",), np.dtype(datapath.result_dtype)

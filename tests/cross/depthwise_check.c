@@ -2,6 +2,7 @@
  *
  * depthwise_check ISA...: for each (a number of enum pqs_isa) random calls of both kinds.
  * Prints how many ran; exits with 1 at the first difference, with 2 if an ISA has no kernel. */
+#include "draws.h"
 #include "pyqsim.h"
 
 #include <inttypes.h>
@@ -15,15 +16,6 @@
 #define MAX_SIDE 12
 #define MAX_IMAGE (2 * MAX_SIDE * MAX_SIDE * MAX_CHANNELS)
 
-static uint64_t state = 1;
-
-/* A linear congruential generator's upper half: 0..count-1. */
-static int64_t below(int64_t count) {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (int64_t)((state >> 33) % (uint64_t)count);
-}
-
-static int64_t between(int64_t low, int64_t high) { return low + below(high - low + 1); }
 static size_t size_between(int64_t low, int64_t high) { return (size_t)between(low, high); }
 
 typedef struct {

@@ -2,6 +2,7 @@
  *
  * gemm_check ISA...: for each (a number of enum pqs_isa) random calls of every kind that it has.
  * Prints how many ran; exits with 1 at the first difference, with 2 if an ISA has no kernel. */
+#include "draws.h"
 #include "pyqsim.h"
 
 #include <inttypes.h>
@@ -13,16 +14,6 @@
 #define MAX_M 14
 #define MAX_N 70
 #define MAX_K 700
-
-static uint64_t state = 1;
-
-/* A linear congruential generator's upper half: 0..count-1. */
-static int64_t below(int64_t count) {
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (int64_t)((state >> 33) % (uint64_t)count);
-}
-
-static int64_t between(int64_t low, int64_t high) { return low + below(high - low + 1); }
 
 typedef struct {
     pqs_gemm_plan plan;
