@@ -204,3 +204,23 @@ def test_convolution_of_int16_images() -> None:
         y = qs.ops.conv2d(x, w, datapath, padding=1, kernel="gemm")
         expected = qs.ops.conv2d(x, w, datapath, padding=1, kernel="reference")
         np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("merges", [False, True])
+def test_planes_of_weights(merges: bool) -> None:
+    """Each region's sum in int64, merged or not, in a first call and in those made again."""
+    rng = np.random.default_rng(9)
+    a = rng.integers(2**14, 2**15, (20, 3000)).astype(np.int16)
+    fmt = qs.PiecewiseLinear(8, "overlapping")
+    codes = rng.choice([100, 127, 356, 383], (3000, 17))  # positive ones of both regions
+    b = qs.QTensor(codes, fmt, [0.25, 1.0])
+    datapath = qs.Datapath(
+        reduce=(qs.Accumulate(34, "wrap"),), output=(qs.Merge(bits=None),) if merges else ()
+    )
+    run = qs.plan(b, datapath)
+    data = {"merge": np.array([1, 4])[None, :, None, None, None]} if merges else {}
+    expected = qs.matmul(a, b, datapath, **data, kernel="reference")
+    assert np.abs(expected).max() > 2**31
+    for _ in range(4):
+        np.testing.assert_array_equal(run(a, **data), expected)
+    assert "wide sum" in run.explain()
