@@ -18,9 +18,16 @@ from harness.contest import Contest, Contestant, WrongResultError
 from harness.peaks import best_peak
 
 import pyqsim as qs
-from pyqsim.cli.workloads import WORKLOADS, Operand
+from pyqsim.cli.workloads import WORKLOADS, Operand, Workload
 
 Codes = npt.NDArray[Any]
+
+#: Three accumulators an output, of which the products of each count.
+PLANES = Workload(
+    "PWLQ 8-bit, 3 accumulators, 32-bit wrapping",
+    qs.Datapath(reduce=(qs.Accumulate(32, "wrap"),)),
+    weights=qs.PiecewiseLinear(8),
+)
 
 #: What bounds the kernel of a workload that does not occur in here: one int8 product.
 BOUNDS = {
@@ -60,7 +67,7 @@ def main() -> None:
 
 def contests_of(isas: list[str], m: int, n: int, k: int, threads: int) -> Iterator[Contest]:
     """Every datapath on every instruction set; the reference beside the last of them."""
-    for workload in WORKLOADS:
+    for workload in (*WORKLOADS, PLANES):
         a, b = workload.operands(m, n, k)
         reference = qs.plan(b, workload.datapath, kernel="reference")
         expected, events = reference(a, events=True)
@@ -74,7 +81,9 @@ def contests_of(isas: list[str], m: int, n: int, k: int, threads: int) -> Iterat
                 )
             bound = best_peak(BOUNDS.get(workload.name, "int8"), INSTRUCTIONS.get(isa, ()))
             work = f"{workload.name}, M {m}, N {n}, K {k}, {isa}"
-            yield Contest(work, float(m * n * k), expected, tuple(contestants), bound)
+            yield Contest(
+                work, float(workload.products(m, n, k)), expected, tuple(contestants), bound
+            )
 
 
 def contestant(

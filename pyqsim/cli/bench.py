@@ -49,7 +49,7 @@ class Speed:
     seconds, numpy_seconds : float or None
         Of a call, the best of the turns.
     gmacs : float or None
-        Billions of multiply-accumulates a second.
+        Billions of multiply-accumulates a second, those of every plane counted.
     reference_seconds : float
         Of one call of the C reference.
     """
@@ -165,7 +165,7 @@ def _speed(
         differences=wrong,
         seconds=own,
         numpy_seconds=other,
-        gmacs=None if own is None else float(np.prod(size)) / own / 1e9,
+        gmacs=None if own is None else workload.products(*size) / own / 1e9,
         reference_seconds=once,
     )
 
@@ -186,9 +186,15 @@ def _row(speed: Speed) -> tuple[str, ...]:
         return (speed.name, f"{speed.differences:,} outputs DIFFER", *["-"] * 4)
     return (
         speed.name,
-        "".join(speed.kernel.split(": ")[1:2]) or speed.kernel,  # without chain and proof
+        _without_proof(speed.kernel),
         f"{speed.seconds * 1e6:.1f}",
         f"{speed.gmacs:.4g}",
         f"{speed.numpy_seconds / speed.seconds:.3g}",
         f"{speed.reference_seconds / speed.seconds:.3g}",
     )
+
+
+def _without_proof(kernel: str) -> str:
+    """Of a line of `explain` what stands between the chains and the proof."""
+    parts = kernel.split(": ")[1:]
+    return next((part for part in parts if not part.startswith("planes (")), kernel)

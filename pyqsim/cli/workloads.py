@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim.datapath import Accumulate, Datapath, Lookup, Narrow, Shift, Table
-from pyqsim.formats import Affine, APoT, Binary, Format, LogQuant
+from pyqsim.datapath import Accumulate, Datapath, Lookup, Merge, Narrow, Shift, Table
+from pyqsim.formats import Affine, APoT, Binary, Format, LogQuant, PiecewiseLinear
 from pyqsim.modes import SATURATE, WRAP
 from pyqsim.tensor import QTensor
 
@@ -46,6 +46,11 @@ class Workload:
         a = _drawn(rng, self.activations, (m, k), np.uint8)
         b = _drawn(rng, self.weights, (k, n), np.int8)
         return a, b
+
+    def products(self, m: int, n: int, k: int) -> int:
+        """Multiply-accumulates of a call; each plane has its own."""
+        a, b = (1 if fmt is None else fmt.planes for fmt in (self.activations, self.weights))
+        return m * n * k * a * b
 
 
 def _drawn(
@@ -87,6 +92,11 @@ WORKLOADS = (
     Workload("log2 4-bit, exact shift", Datapath(product=Shift()), weights=_LOG),
     Workload("log2 4-bit, truncating shift", Datapath(product=Shift(drop=7)), weights=_LOG),
     Workload("APoT 5-bit, exact shifts", Datapath(product=Shift()), weights=APoT(5)),
+    Workload(
+        "PWLQ 8-bit, 3 accumulators merged",
+        Datapath(reduce=(Accumulate(32, WRAP),), output=(Merge(48, SATURATE),)),
+        weights=PiecewiseLinear(8),
+    ),
     Workload("int4, table of products", Datapath(product=_truncated_products()), None, Affine(4)),
     Workload(
         "binary, 16-bit wrapping", Datapath(reduce=(Accumulate(16, WRAP),)), Binary(), Binary()

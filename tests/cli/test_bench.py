@@ -26,10 +26,11 @@ def test_table_file_and_picture(capsys, tmp_path):
     assert [speed["name"] for speed in found["speeds"]] == names
     table = shown.out.split("\n\n")[1].splitlines()
     assert len({len(line) for line in table}) == 1
-    for line, speed in zip(table[2:], found["speeds"], strict=True):
+    assert {one.products(5, 6, 7) for one in workloads.WORKLOADS} == {210, 3 * 210}
+    for line, speed, workload in zip(table[2:], found["speeds"], workloads.WORKLOADS, strict=True):
         assert line.startswith(speed["name"])
         assert (speed["outputs"], speed["differences"]) == (30, 0)
-        assert speed["gmacs"] == pytest.approx(5 * 6 * 7 / speed["seconds"] / 1e9)
+        assert speed["gmacs"] == pytest.approx(workload.products(5, 6, 7) / speed["seconds"] / 1e9)
         assert speed["kernel"]
     assert shown.err.splitlines() == [
         f"{speed['name']}: {speed['gmacs']:.4g} GMAC/s" for speed in found["speeds"]
