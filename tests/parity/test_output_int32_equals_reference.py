@@ -307,6 +307,22 @@ def test_the_proof_of_a_quotient_ends_at_int32() -> None:
     assert not proven(replace(narrow, multiplier=3, bits=32, overflow="saturate"), INT32)
 
 
+def test_the_proof_of_what_a_step_is_given_ends_at_int32() -> None:
+    """Sums of 33 bits, and 32 unsigned ones, are no int32; an addition may bring them back."""
+    clamp = qs.Clamp(0, 9)
+    assert proven(clamp, Interval(0, MOST))
+    assert not proven(clamp, Interval(0, MOST + 1))
+    unsigned = qs.Narrow(bits=32, overflow="wrap", signed=False)
+    assert not pipeline((unsigned, clamp), 1).fits_int32
+    assert not pipeline((unsigned,), 1).fits_int32
+    scheme = qs.requantize.FloatScale(zero_point="before")
+    steps = (qs.Requantize(scheme), qs.AddZeroPoint())
+    data = {"requantize": scheme.encode(8.0), "out_zero_point": 3}
+    made = pipeline(steps, 1, **data)
+    assert made.fits_int32
+    assert not differences(tuple(made.ops), on_columns(near_edges(), 1))
+
+
 def test_what_is_not_proven_runs_on_64_bits() -> None:
     """The explanation says which lanes ran, and both give the reference's values."""
     rng = np.random.default_rng(3)
