@@ -47,7 +47,7 @@ typedef struct {
     int32_t lookup_mask;
 } pqs_output_int32_step;
 
-/* rows <= any, rows `stride` apart, of count columns each are replaced by what the steps make. */
+/* Rows, `stride` apart, of count columns each are replaced by what the steps make of them. */
 typedef void pqs_output_int32_rows(const pqs_output_int32_step *steps, size_t step_count,
                                    size_t rows, size_t count, size_t stride, int32_t *values);
 
