@@ -54,7 +54,7 @@ typedef struct {
     size_t b_elements; /* k of one 4-byte word of b: 4 int8, 2 int16, 1 int16 twice, 8 of 4
                           bits or 32 bits */
     size_t a_words;    /* words of a for one of b: 1; of 8 k: 2; else 2: one a k, its other half 0;
-                          16: tables; 4: one a k, a row of tables */
+                          16, 32: tables; 4: one a k, a row of tables */
     int a_signed;      /* int8, int4: what a's bytes are; a_flip makes those of the other kind */
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
@@ -128,6 +128,9 @@ extern const pqs_gemm_kernel pqs_gemm_pair__avx512vnni;
 /* Sums mod 2^32. a: four tables of 16 int8, for each k of the word one; b: four places in them.
  * What is found there is multiplied by `multipliers`. */
 extern const pqs_gemm_kernel pqs_gemm_table__avx512vbmi;
+
+/* The same, b: of 4 bits, as int4 has them. Faster where b is read for few rows, else slower. */
+extern const pqs_gemm_kernel pqs_gemm_table4__avx512vbmi;
 
 /* Lookups: a word of a is a row of the tables; a step of b is four k, columns bytes each: places.
  * Sums of entries mod 2^32, or clamped as above. */

@@ -1,10 +1,10 @@
 /* The tile of gemm.h. The including file defines `vector` and its load, store, broadcast (of one
- * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); LOAD_A where a's words are
- * not broadcast; column_word(column, word, constants), what of b meets a's word, where that is not
- * all of it; FEW_ROWS where so few have two accumulators each, sums mod 2^32; GROUPED, and
- * group_value(sum, constants), where steps make groups; FLIPS where a_flip may be other than 0, and
- * what is then another multiply_add, multiply_add_flipped; begin_lanes and end_lanes where lanes do
- * not begin at start. */
+ * word), flip (xor), A_WORDS, and multiply_add(acc, a, b, constants); LOAD_A and A_BYTES where a's
+ * words are not broadcast; column_word(column, word, constants), what of b meets a's word, where
+ * that is not all of it; FEW_ROWS where so few have two accumulators each, sums mod 2^32; GROUPED,
+ * and group_value(sum, constants), where steps make groups; FLIPS where a_flip may be other than 0,
+ * and what is then another multiply_add, multiply_add_flipped; begin_lanes and end_lanes where lanes
+ * do not begin at start. */
 #include "fast/gemm.h"
 #include "fast/gemm_extremes.h"
 #include "fast/unrolled.h"
@@ -14,6 +14,9 @@
 #define COLUMNS (VECTORS * LANES)
 #ifndef LOAD_A
 #define LOAD_A broadcast
+#endif
+#ifndef A_BYTES
+#define A_BYTES PQS_GEMM_WORD
 #endif
 #ifndef column_word
 #define column_word(column, word, held) (column)
@@ -62,7 +65,7 @@ ALWAYS_INLINE void add_step(const size_t rows, const shape is, const char *a, si
         for (size_t v = 0; v < VECTORS; v++) y[v] = column_word(column[v], word, held);
         UNROLLED
         for (size_t r = 0; r < rows; r++) {
-            const vector x = LOAD_A(a + r * a_row + word * PQS_GEMM_WORD);
+            const vector x = LOAD_A(a + r * a_row + word * A_BYTES);
             UNROLLED
             for (size_t v = 0; v < VECTORS; v++) {
                 const vector from = is.singles ? (vector){0} : acc[r][v];

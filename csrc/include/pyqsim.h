@@ -281,7 +281,8 @@ enum pqs_gemm_kind {
     PQS_GEMM_BITS = 13, /* sums mod 2^32; a: 8 bits, two codes; b: two integers */
     PQS_GEMM_TOP_HALVES = 14, /* as TOP; int16 holds (a - a_zero_point) * 2^a_shift and
                                 b * 2^(31 - bits - a_shift) */
-    PQS_GEMM_INT4 = 15 /* sums mod 2^32; a: 8 bits, b: 16 integers that int8 holds */
+    PQS_GEMM_INT4 = 15, /* sums mod 2^32; a: 8 bits, b: 16 integers that int8 holds */
+    PQS_GEMM_TABLE4 = 16 /* as TABLE, b in 4 bits */
 };
 
 enum pqs_element { PQS_ELEMENT_UINT8 = 0, PQS_ELEMENT_INT8 = 1, PQS_ELEMENT_INT16 = 2 };
@@ -306,7 +307,7 @@ typedef struct {
     const int32_t *places; /* not for sums, tables, bits: of each k in a's row; null: ascending */
     size_t row_length;     /* elements of such a row */
     /* INT4: int8 at [place]: the 16 integers of b less its offsets.
-     * TABLE: int8 at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's entry, plus 128
+     * TABLE, TABLE4: int8 at [(plane * 256 + byte of a) * 16 + place]; a term is plane 0's entry, plus 128
      * times plane 1's where there are 2.
      * Others: row 0 stands for a term of 0, row 1 + x for a byte x of a. GATHER and GATHER_CLAMP:
      * terms, int32 at [row * entries + place]. PERMUTE: bytes at [(plane * 257 + row) * width +
@@ -337,9 +338,10 @@ void pqs_gemm_sizes(const pqs_gemm_plan *plan, size_t *panels, size_t *start, si
  * a bias is added to it times 2^(32 - bits)).
  * b: (k, n) at b[n * b_stride + k]; int8 or int16 holds its elements, as the kind has it, less
  * the offsets.
- * INT4: b's places, 4 bits each; a panel is steps of 8 k, of each column a word of 4 bytes: the low
+ * INT4, TABLE4: b's places, 4 bits each; a panel is steps of 8 k, of each column a word of 4 bytes: the low
  * halves of those are the first four k, the high halves the next four.
- * PQS_ERROR_OPERAND: a place is not in a row; INT4: an integer is not one of the 16. */
+ * PQS_ERROR_OPERAND: a place is not in a row; INT4, TABLE4: an integer is not one of
+ * the 16. */
 int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, void *panels,
                   int32_t *start);
 

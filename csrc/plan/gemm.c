@@ -177,7 +177,7 @@ static void run_plane(const pqs_gemm_plan *plan, size_t plane, size_t out_plane,
 static int run_planes(const pqs_gemm_plan *plan, size_t first, size_t stop, size_t m,
                       const void *a, size_t a_stride, int32_t *out, size_t out_plane,
                       void *scratch, pqs_gemm_block now) {
-    const size_t tables = plan->kind == PQS_GEMM_TABLE ? (size_t)plan->planes : 1;
+    const size_t tables = pqs_gemm_has_tables(plan) ? (size_t)plan->planes : 1;
     for (size_t row = 0; row < m; row += now.block_rows) {
         const char *const rows = (const char *)a + row * a_stride;
         now.rows = m - row < now.block_rows ? m - row : now.block_rows;
@@ -186,7 +186,7 @@ static int run_planes(const pqs_gemm_plan *plan, size_t first, size_t stop, size
             const int packed = pqs_gemm_pack_rows(plan, table, rows, a_stride, scratch, &now);
             if (packed != PQS_OK) return packed;
             now.adds = table > 0;
-            if (plan->kind == PQS_GEMM_TABLE) {
+            if (pqs_gemm_has_tables(plan)) {
                 now.constants.multipliers = table ? 0x80808080u : 0x01010101u;
             }
             for (size_t plane = first; plane < stop; plane++) {

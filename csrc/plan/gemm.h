@@ -33,6 +33,8 @@ typedef struct {
 const pqs_gemm_kernel *pqs_gemm_kernel_of(const pqs_gemm_plan *plan, int *isa);
 int pqs_gemm_is_sum(const pqs_gemm_plan *plan);
 int pqs_gemm_takes_offsets(const pqs_gemm_plan *plan);
+int pqs_gemm_has_tables(const pqs_gemm_plan *plan);
+int pqs_gemm_has_four_bits(const pqs_gemm_plan *plan);
 int pqs_gemm_is_grouped(const pqs_gemm_plan *plan);
 int pqs_gemm_is_top(const pqs_gemm_plan *plan);
 int pqs_gemm_b_shift(const pqs_gemm_plan *plan);
@@ -60,7 +62,7 @@ uint32_t pqs_gemm_bits_word(const pqs_gemm_plan *plan, const int64_t *b, size_t 
 int pqs_gemm_bits_pack_row(const pqs_gemm_plan *plan, const char *row, char *to);
 void pqs_gemm_bits_add_rows(const pqs_gemm_plan *plan, const pqs_gemm_block *now);
 
-/* gemm_int4.c: of INT4. Whether the kernel holds its products; the place of each byte plus 128; one
+/* gemm_int4.c: of b in 4 bits. Whether the kernel holds its products; the place of each byte plus 128; one
  * column of a panel, or PQS_ERROR_OPERAND. */
 int pqs_gemm_int4_fits(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel);
 void pqs_gemm_int4_places(const pqs_gemm_plan *plan, uint8_t *places);

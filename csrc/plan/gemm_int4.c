@@ -1,4 +1,4 @@
-/* Places of 4 bits among sixteen integers. */
+/* Places of 4 bits among sixteen integers, or in tables. */
 #include "plan/gemm.h"
 
 #include <string.h>
@@ -39,7 +39,9 @@ int pqs_gemm_sixteen(size_t n, size_t k, const int64_t *b, size_t b_stride, int8
 void pqs_gemm_int4_places(const pqs_gemm_plan *plan, uint8_t *places) {
     const int8_t *const integers = plan->tables;
     memset(places, NOWHERE, BYTES);
-    for (uint8_t i = 0; i < PQS_GEMM_PLACES; i++) places[integers[i] + BYTES / 2] = i;
+    for (uint8_t i = 0; i < PQS_GEMM_PLACES; i++) {
+        places[(plan->kind == PQS_GEMM_INT4 ? integers[i] : i) + BYTES / 2] = i;
+    }
 }
 
 /* Up to 8 k; those that are missing have place 0. */
@@ -58,7 +60,7 @@ static inline int pack_word(const uint8_t *places, const int64_t *b, size_t coun
     return all < NOWHERE;
 }
 
-/* Beyond k any place will do: a is 0 there. */
+/* Beyond k any place will do: a and its tables are 0 there. */
 int pqs_gemm_int4_pack(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
                        const uint8_t *places, const int64_t *b, int64_t offset, char *words) {
     const size_t elements = 2 * PQS_GEMM_WORD, step_bytes = kernel->columns * PQS_GEMM_WORD;

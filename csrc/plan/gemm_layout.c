@@ -55,7 +55,7 @@ size_t pqs_gemm_width(const pqs_gemm_plan *plan) {
 }
 
 static int is_bytes(const pqs_gemm_plan *plan) {
-    return pqs_gemm_takes_offsets(plan) || plan->kind == PQS_GEMM_TABLE ||
+    return pqs_gemm_takes_offsets(plan) || pqs_gemm_has_tables(plan) ||
            plan->kind == PQS_GEMM_PAIR || plan->kind == PQS_GEMM_BITS ||
            pqs_gemm_is_lookup(plan);
 }
@@ -100,7 +100,8 @@ static int valid_tables(const pqs_gemm_plan *plan) {
     const int held = plan->entries >= 1 && plan->entries <= 256;
     switch (plan->kind) {
     case PQS_GEMM_INT4: return plan->tables != NULL;
-    case PQS_GEMM_TABLE: return plan->tables && plan->planes >= 1 && plan->planes <= 2;
+    case PQS_GEMM_TABLE:
+    case PQS_GEMM_TABLE4: return plan->tables && plan->planes >= 1 && plan->planes <= 2;
     case PQS_GEMM_GATHER:
     case PQS_GEMM_GATHER_CLAMP: return plan->tables && held;
     case PQS_GEMM_PERMUTE: return plan->tables && held && plan->planes >= 1 && plan->planes <= 4;
@@ -119,7 +120,7 @@ static int valid(const pqs_gemm_plan *plan) {
            (pqs_gemm_clamps(plan) || (plan->bits >= 1 && plan->bits <= 32)) &&
            (plan->kind != PQS_GEMM_PAIR ||
             (plan->a_element == PQS_ELEMENT_UINT8 && plan->a_zero_point == 0)) &&
-           (!plan->places || !(pqs_gemm_is_sum(plan) || plan->kind == PQS_GEMM_TABLE ||
+           (!plan->places || !(pqs_gemm_is_sum(plan) || pqs_gemm_has_tables(plan) ||
                                plan->kind == PQS_GEMM_BITS || pqs_gemm_is_lookup(plan))) &&
            (!pqs_gemm_is_grouped(plan) || (plan->group >= 2 && plan->group % 2 == 0)) &&
            (!has_top(plan) ||
@@ -201,6 +202,15 @@ int pqs_gemm_is_sum(const pqs_gemm_plan *plan) {
     return pqs_gemm_takes_offsets(plan) || plan->kind == PQS_GEMM_INT16;
 }
 
+/* Whether a's words are small tables, in one or two planes. */
+int pqs_gemm_has_tables(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_TABLE || plan->kind == PQS_GEMM_TABLE4;
+}
+
+int pqs_gemm_has_four_bits(const pqs_gemm_plan *plan) {
+    return plan->kind == PQS_GEMM_INT4 || plan->kind == PQS_GEMM_TABLE4;
+}
+
 /* Whether b is int8 less an offset of each column. */
 int pqs_gemm_takes_offsets(const pqs_gemm_plan *plan) {
     return plan->kind == PQS_GEMM_INT8 || plan->kind == PQS_GEMM_INT4;
@@ -236,7 +246,7 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
     if (!kernel) return PQS_ERROR_NO_KERNEL;
     if (!places_are_valid(plan)) return PQS_ERROR_OPERAND;
     uint8_t integers[256] = {0};
-    if (plan->kind == PQS_GEMM_INT4) pqs_gemm_int4_places(plan, integers);
+    if (pqs_gemm_has_four_bits(plan)) pqs_gemm_int4_places(plan, integers);
     const size_t panel_bytes = pqs_gemm_steps(plan, kernel) * kernel->columns * PQS_GEMM_WORD;
     for (size_t column = 0; column < pqs_gemm_panels(plan, kernel) * kernel->columns; column++) {
         const int64_t *const own = column < plan->n ? b + column * b_stride : NULL;
@@ -248,7 +258,7 @@ int pqs_gemm_pack(const pqs_gemm_plan *plan, const int64_t *b, size_t b_stride, 
         } else if (own) {
             const int has_offset = pqs_gemm_takes_offsets(plan) && plan->b_offsets;
             const int32_t offset = has_offset ? plan->b_offsets[column] : 0;
-            if (plan->kind != PQS_GEMM_INT4) {
+            if (!pqs_gemm_has_four_bits(plan)) {
                 pack_column(plan, kernel, own, offset, words);
             } else if (pqs_gemm_int4_pack(plan, kernel, integers, own, offset, words) != PQS_OK) {
                 return PQS_ERROR_OPERAND;

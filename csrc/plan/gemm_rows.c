@@ -99,7 +99,7 @@ static int pack_row(const pqs_gemm_plan *plan, const pqs_gemm_block *of, size_t 
     if (plan->kind == PQS_GEMM_BITS) return pqs_gemm_bits_pack_row(plan, row, to);
     const size_t element = kernel->a_words * PQS_GEMM_WORD / kernel->b_elements,
                  used = plan->k * element;
-    if (plan->kind == PQS_GEMM_TABLE) {
+    if (pqs_gemm_has_tables(plan)) {
         tabulate_row(plan, plane, row, to);
     } else if (pqs_gemm_is_lookup(plan)) {
         number_row(plan, row, (uint32_t *)(void *)to);

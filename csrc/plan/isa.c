@@ -167,6 +167,7 @@ const pqs_gemm_kernel *pqs_gemm_for(int kind, int isa, int *found) {
         [PQS_GEMM_TOP_HALVES] = {[PQS_ISA_AVXVNNI] = &pqs_gemm_top_halves__avxvnni,
                                  [PQS_ISA_AVX512VNNI] = &pqs_gemm_top_halves__avx512vnni},
         [PQS_GEMM_TABLE] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_table__avx512vbmi},
+        [PQS_GEMM_TABLE4] = {[PQS_ISA_AVX512VBMI] = &pqs_gemm_table4__avx512vbmi},
         [PQS_GEMM_PAIR] = {[PQS_ISA_AVX2] = &pqs_gemm_pair__avx2,
                            [PQS_ISA_AVX512BW] = &pqs_gemm_pair__avx512bw,
                            [PQS_ISA_AVX512VNNI] = &pqs_gemm_pair__avx512vnni},

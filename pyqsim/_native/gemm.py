@@ -25,7 +25,7 @@ __all__ = ["BitCodes", "Gemm", "GemmForm", "sixteen_integers"]
 Ints = npt.NDArray[np.int64]
 
 #: Forms of one exact sum.
-_SUMS = ("int4", "int8", "int16", "table", "gather", "permute", "bits")
+_SUMS = ("int4", "int8", "int16", "table", "table4", "gather", "permute", "bits")
 
 _INT32_ARRAY = ffi.typeof("int32_t[]")
 
@@ -76,8 +76,8 @@ class GemmForm:
 
     Attributes
     ----------
-    kind : {"int4", "int8", "int16", "clamp", "top", "top_halves", "table", "pair", "group", \
-"group_clamp", "group_top", "gather", "gather_clamp", "permute", "permute_clamp", "bits"}
+    kind : {"int4", "int8", "int16", "clamp", "top", "top_halves", "table", "table4", "pair", \
+"group", "group_clamp", "group_top", "gather", "gather_clamp", "permute", "permute_clamp", "bits"}
     a_dtype : dtype
         uint8, int8 or int16.
     bits, signed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from pyqsim.execution.certificates import Columns, linear_sum
 from pyqsim.execution.chain_kernel import ChainKernel, Chains, FirstOperand
 from pyqsim.execution.checked import CheckedGemm
 from pyqsim.execution.doors import explicit_order
+from pyqsim.execution.few_rows import FewRowsOrGemm
 from pyqsim.execution.groups import (
     CLAMPING,
     SUM_KINDS,
@@ -172,10 +173,13 @@ class GemmChooser:
         exact, form = self._checked(chains, found), self._bits_form(found, a)
         bits = None if form is None else self._gemm(chains, form, columns)
         both: Gemm | TwoGemms = gemm
+        in_four_bits = self._in_four_bits(chains, gemm.form, columns)
         if exact is not None:
             both = CheckedGemm(exact, gemm)
         elif bits is not None:
             both = bits if bits.takes_codes else BitsOrGemm(bits, gemm)
+        elif in_four_bits is not None:
+            both = FewRowsOrGemm(in_four_bits, gemm)
         return ChainGemm(found.reason, both, both.with_bias(found.bias))
 
     def _wide(
@@ -260,6 +264,11 @@ class GemmChooser:
         if codes is None or (form.a_dtype.itemsize > 1 and not codes.proven):
             return None
         return bits_form(codes, columns.two_values, form)
+
+    def _in_four_bits(self, chains: Chains, form: GemmForm, columns: Columns) -> Gemm | None:
+        """The same product from tables for few rows; None: it is none."""
+        few = form.kind == "table"
+        return self._gemm(chains, replace(form, kind="table4"), columns) if few else None
 
     def _first(self, chains: Chains, forms: list[GemmForm], columns: Columns) -> Gemm | None:
         gemms = (self._gemm(chains, form, columns) for form in forms)

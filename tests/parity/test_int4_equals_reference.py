@@ -169,3 +169,22 @@ def test_seventeen_integers_are_bytes() -> None:
     run = qs.plan(b, machine)
     np.testing.assert_array_equal(run(a), a.astype(np.int64) @ b)
     assert kind_of(run) != "int4"
+
+
+@pytest.mark.skipif(not _native.isa_available("avx512vbmi"), reason="this CPU has no avx512vbmi")
+@pytest.mark.parametrize("drop", [1, 3], ids=["two planes", "one plane"])
+def test_tables_of_sixteen_places(drop: int) -> None:
+    """Rows on both sides of the limit, K at the ends of words and parts, N of panels; a bias."""
+    rng = np.random.default_rng(drop)
+    weights = qs.LogQuant(3, signed=True)
+    step = qs.Accumulate(24, start="bias")
+    machine = qs.Datapath(product=qs.Shift(drop=drop), reduce=(step,))
+    for n, k in itertools.product((1, 32, 33, 70), (1, 4, 7, 8, 9, 12, 64, 301)):
+        b = qs.QTensor(rng.integers(weights.code_min, weights.code_max + 1, (k, n)), weights)
+        run = qs.plan(b, machine, kernel="gemm")
+        whole = rng.integers(-128, 128, (13, k), dtype=np.int8)
+        bias = rng.integers(-99, 99, n)
+        expected = qs.matmul(whole, b, machine, bias=bias, kernel="reference")
+        for m in (0, 1, 2, 3, 6, 7, 13):
+            np.testing.assert_array_equal(run(whole[:m], bias=bias), expected[:m])
+        assert "gemm, table on avx512vbmi, up to 6 rows table4 on avx512vbmi" in run.explain()
