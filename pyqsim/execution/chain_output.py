@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyqsim._native import MergeProgram, OutputOp, OutputProgram
+from pyqsim._native import MergeProgram, NoKernelError, OutputOp, OutputProgram
 
 __all__ = ["ChainOutput"]
 
@@ -29,13 +29,15 @@ class ChainOutput:
     Raises
     ------
     NoKernelError
-        If a kernel does not know its steps.
+        If a kernel does not know its steps, or shifts of several differ from row to row.
     """
 
     lanes = np.dtype(np.int64)
 
     def __init__(self, ops: Sequence[OutputOp], chains: int, columns: int, isa: str) -> None:
         merges = [place for place, op in enumerate(ops) if op.kind == "merge"]
+        if (merges or chains > 1) and any(_shifts_by_row(op) for op in ops):
+            raise NoKernelError  # a shift too far shows in its row, when other steps have run
         (at,) = merges or (len(ops),)
         each, merge, merged = tuple(ops[:at]), ops[at : at + 1], tuple(ops[at + 1 :])
         self._each: list[OutputProgram] = []
@@ -64,6 +66,10 @@ class ChainOutput:
         self._merge.run_int32(sums, out)
         if self._merged is not None:
             self._merged.run(out)
+
+
+def _shifts_by_row(op: OutputOp) -> bool:
+    return op.shift_data is not None and op.shift_data.strides[-2] != 0
 
 
 def _of_chain(op: OutputOp, chain: int) -> OutputOp:

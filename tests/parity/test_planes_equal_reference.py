@@ -363,3 +363,16 @@ def test_planes_that_are_not_near_together() -> None:
         run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(32),)))
         np.testing.assert_array_equal(run(a), qs.matmul(a, b, run.datapath, kernel="lanes"))
         assert "in one pass over a" in run.explain()
+
+
+def test_shifts_too_far_in_one_row() -> None:
+    """Steps that a kernel cannot run after others have run leave the reference what it needs."""
+    b = qs.QTensor(np.array([[0, 1, 1, 0]], np.uint8), qs.Planes([[1, 2], [1, 3]]))
+    output = (qs.Merge(40), qs.Requantize(qs.requantize.ShiftOnly()))
+    run = qs.plan(b, qs.Datapath(reduce=(qs.Accumulate(20),), output=output))
+    factor = qs.parameters.PowerOfTwoFactor(np.array([[-1], [-64], [0]]))
+    data = {"merge": np.array([3, -5]).reshape(1, 2, 1, 1, 1), "requantize": factor}
+    a = np.array([[100], [-100], [7]], np.int8)
+    expected = qs.matmul(a, b, run.datapath, kernel="reference", **data)
+    for _ in range(3):
+        np.testing.assert_array_equal(run(a, **data), expected)
