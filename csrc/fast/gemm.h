@@ -41,9 +41,21 @@ typedef void pqs_gemm_tile(size_t rows, size_t steps, const char *a, size_t a_ro
                            const pqs_gemm_constants *constants, const char *b, const int32_t *start,
                            size_t start_stride, int32_t *out, size_t out_stride);
 
-/* *least and *most of lanes[r][c] + corrections[c], mod 2^32; columns of them. */
-typedef void pqs_gemm_extremes(size_t rows, size_t columns, const int32_t *lanes, size_t stride,
-                               const int32_t *corrections, int32_t *least, int32_t *most);
+/* What holds before each part of the steps: lanes + corrections, mod 2^32, lie in
+ * [minimum, maximum]. */
+typedef struct {
+    size_t steps;               /* of a part */
+    const int32_t *corrections; /* of column c before part p at [p * stride + c] */
+    size_t stride;
+    int32_t minimum;
+    int32_t maximum;
+} pqs_gemm_parts;
+
+/* The tile, and whether that held all the time: if not, out is undefined. */
+typedef int pqs_gemm_checked_tile(size_t rows, size_t steps, const char *a, size_t a_row,
+                                  size_t a_step, const pqs_gemm_constants *constants,
+                                  const pqs_gemm_parts *parts, const char *b, const int32_t *start,
+                                  size_t start_stride, int32_t *out, size_t out_stride);
 
 /* starts[r][c] = start[c] + offsets[c] * (the sum of row r's k bytes), mod 2^32; [rows][columns]. */
 typedef void pqs_gemm_start_rows(size_t rows, size_t k, const char *a, size_t a_row,
@@ -58,7 +70,7 @@ typedef struct {
     int a_signed;      /* int8, int4: what a's bytes are; a_flip makes those of the other kind */
     size_t columns;    /* of a panel */
     pqs_gemm_tile *tile; /* NULL where the compiler could not build it */
-    pqs_gemm_extremes *extremes;
+    pqs_gemm_checked_tile *checked; /* int8 and int16 */
     pqs_gemm_start_rows *start_rows; /* int8, int4 */
     int reach;         /* int4: of the integers, from 0; 0: any */
 } pqs_gemm_kernel;

@@ -18,7 +18,6 @@ const pqs_gemm_kernel pqs_gemm_bits__avx512vpopcntdq = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_bits__avx512vpopcntdq = {0};

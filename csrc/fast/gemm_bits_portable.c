@@ -1,6 +1,5 @@
 /* Counts of bits in plain C. */
 #include "fast/gemm.h"
-#include "fast/gemm_extremes.h"
 
 #include <string.h>
 
@@ -41,5 +40,4 @@ const pqs_gemm_kernel pqs_gemm_bits__portable = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = some_extremes,
 };

@@ -4,9 +4,8 @@
  * that is not all of it; FEW_ROWS where so few have two accumulators each, sums mod 2^32; GROUPED,
  * and group_value(sum, constants), where steps make groups; FLIPS where a_flip may be other than 0,
  * and what is then another multiply_add, multiply_add_flipped; begin_lanes and end_lanes where lanes
- * do not begin at start. */
+ * do not begin at start; CHECKED where parts may be checked: sums mod 2^32 that begin at start. */
 #include "fast/gemm.h"
-#include "fast/gemm_extremes.h"
 #include "fast/unrolled.h"
 
 #define VECTORS 2
@@ -125,12 +124,8 @@ ALWAYS_INLINE void add_groups(const size_t rows, const shape is, size_t steps, s
     }
 }
 
-ALWAYS_INLINE void run_tile(const size_t rows, const shape is, size_t steps, const char *a,
-                            size_t a_row, size_t a_step, const pqs_gemm_constants *given,
-                            const char *b, const int32_t *start, size_t start_stride, int32_t *out,
-                            size_t out_stride) {
-    vector acc[PQS_GEMM_ROWS][VECTORS];
-    const constants held = constants_of(given);
+ALWAYS_INLINE void begin_tile(const size_t rows, const int32_t *start, size_t start_stride,
+                              vector acc[PQS_GEMM_ROWS][VECTORS]) {
     UNROLLED
     for (size_t r = 0; r < rows; r++) {
         UNROLLED
@@ -138,19 +133,34 @@ ALWAYS_INLINE void run_tile(const size_t rows, const shape is, size_t steps, con
             acc[r][v] = begin_lanes(start + r * start_stride + v * LANES);
         }
     }
-    if (is.groups && !is.singles) {
-        add_groups(rows, is, steps, given->group_steps, a, a_row, a_step, &held, b, acc);
-    } else {
-        add_steps(rows, is, steps, a, a_row, a_step, &held, b, acc);
-    }
+}
+
+ALWAYS_INLINE void end_tile(const size_t rows, const constants *held, const int32_t *start,
+                            size_t start_stride, vector acc[PQS_GEMM_ROWS][VECTORS], int32_t *out,
+                            size_t out_stride) {
     UNROLLED
     for (size_t r = 0; r < rows; r++) {
         UNROLLED
         for (size_t v = 0; v < VECTORS; v++) {
             const int32_t *const from = start + r * start_stride + v * LANES;
-            store(out + r * out_stride + v * LANES, end_lanes(from, acc[r][v], &held));
+            store(out + r * out_stride + v * LANES, end_lanes(from, acc[r][v], held));
         }
     }
+}
+
+ALWAYS_INLINE void run_tile(const size_t rows, const shape is, size_t steps, const char *a,
+                            size_t a_row, size_t a_step, const pqs_gemm_constants *given,
+                            const char *b, const int32_t *start, size_t start_stride, int32_t *out,
+                            size_t out_stride) {
+    vector acc[PQS_GEMM_ROWS][VECTORS];
+    const constants held = constants_of(given);
+    begin_tile(rows, start, start_stride, acc);
+    if (is.groups && !is.singles) {
+        add_groups(rows, is, steps, given->group_steps, a, a_row, a_step, &held, b, acc);
+    } else {
+        add_steps(rows, is, steps, a, a_row, a_step, &held, b, acc);
+    }
+    end_tile(rows, &held, start, start_stride, acc, out, out_stride);
 }
 
 /* Compilers make one loop of each count of rows: it is a constant in it. */
@@ -199,34 +209,77 @@ static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, siz
 #undef RUN
 }
 
-static void find_extremes(size_t rows, size_t columns, const int32_t *lanes, size_t stride,
-                          const int32_t *corrections, int32_t *least, int32_t *most) {
-    if (columns < COLUMNS || !rows) {
-        some_extremes(rows, columns, lanes, stride, corrections, least, most);
-        return;
+#ifdef CHECKED
+ALWAYS_INLINE int is_within(vector least, vector most, const pqs_gemm_parts *parts) {
+    int32_t low[LANES], high[LANES];
+    store(low, least);
+    store(high, most);
+    int held = 1;
+    for (size_t i = 0; i < LANES; i++) {
+        held &= low[i] >= parts->minimum && high[i] <= parts->maximum;
     }
-    vector low[VECTORS], high[VECTORS], correction[VECTORS];
-    for (size_t v = 0; v < VECTORS; v++) {
-        correction[v] = load(corrections + v * LANES);
-        low[v] = high[v] = add(load(lanes + v * LANES), correction[v]);
-    }
-    for (size_t r = 1; r < rows; r++) {
-        for (size_t v = 0; v < VECTORS; v++) {
-            const vector x = add(load(lanes + r * stride + v * LANES), correction[v]);
-            low[v] = smaller(low[v], x);
-            high[v] = larger(high[v], x);
-        }
-    }
-    int32_t found[2][LANES];
-    for (size_t v = 1; v < VECTORS; v++) {
-        low[0] = smaller(low[0], low[v]);
-        high[0] = larger(high[0], high[v]);
-    }
-    store(found[0], low[0]);
-    store(found[1], high[0]);
-    *least = found[0][0], *most = found[1][0];
-    for (size_t i = 1; i < LANES; i++) {
-        *least = found[0][i] < *least ? found[0][i] : *least;
-        *most = found[1][i] > *most ? found[1][i] : *most;
-    }
+    return held;
 }
+
+/* The extremes stay in two registers: a part costs no more than to look at its lanes. */
+ALWAYS_INLINE int check_tile(const size_t rows, const shape is, size_t steps, const char *a,
+                             size_t a_row, size_t a_step, const pqs_gemm_constants *given,
+                             const pqs_gemm_parts *parts, const char *b, const int32_t *start,
+                             size_t start_stride, int32_t *out, size_t out_stride) {
+    const int32_t *corrections = parts->corrections;
+    vector acc[PQS_GEMM_ROWS][VECTORS];
+    const constants held = constants_of(given);
+    begin_tile(rows, start, start_stride, acc);
+    vector least = add(acc[0][0], load(corrections)), most = least;
+    for (size_t first = 0; first < steps; first += parts->steps) {
+        const size_t left = steps - first, count = left < parts->steps ? left : parts->steps;
+        UNROLLED
+        for (size_t v = 0; v < VECTORS; v++) {
+            const vector correction = load(corrections + v * LANES);
+            UNROLLED
+            for (size_t r = 0; r < rows; r++) {
+                const vector prefix = add(acc[r][v], correction);
+                least = smaller(least, prefix);
+                most = larger(most, prefix);
+            }
+        }
+        add_steps(rows, is, count, a, a_row, a_step, &held, b, acc);
+        a += count * a_step;
+        b += count * VECTORS * sizeof(vector);
+        corrections += parts->stride;
+    }
+    end_tile(rows, &held, start, start_stride, acc, out, out_stride);
+    return is_within(least, most, parts);
+}
+
+ALWAYS_INLINE int check_rows(size_t rows, const shape is, size_t steps, const char *a, size_t a_row,
+                             size_t a_step, const pqs_gemm_constants *given,
+                             const pqs_gemm_parts *parts, const char *b, const int32_t *start,
+                             size_t start_stride, int32_t *out, size_t out_stride) {
+#define CHECK(r)                                                                                   \
+    check_tile(r, is, steps, a, a_row, a_step, given, parts, b, start, start_stride, out,          \
+               out_stride)
+    switch (rows) {
+    case 1: return CHECK(1);
+    case 2: return CHECK(2);
+    case 3: return CHECK(3);
+    case 4: return CHECK(4);
+    case 5: return CHECK(5);
+    default: return CHECK(6);
+    }
+#undef CHECK
+}
+
+static int check_gemm(size_t rows, size_t steps, const char *a, size_t a_row, size_t a_step,
+                      const pqs_gemm_constants *given, const pqs_gemm_parts *parts, const char *b,
+                      const int32_t *start, size_t start_stride, int32_t *out, size_t out_stride) {
+#define CHECK(...)                                                                                 \
+    check_rows(rows, (shape){__VA_ARGS__}, steps, a, a_row, a_step, given, parts, b, start,        \
+               start_stride, out, out_stride)
+#ifdef FLIPS
+    if (given->a_flip) return CHECK(.flips = 1);
+#endif
+    return CHECK(.flips = 0);
+#undef CHECK
+}
+#endif

@@ -25,7 +25,6 @@ const pqs_gemm_kernel pqs_gemm_group_clamp__avx512bw = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_group_clamp__avx512bw = {0};

@@ -24,5 +24,4 @@ const pqs_gemm_kernel pqs_gemm_group_clamp__portable = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };

@@ -25,5 +25,4 @@ const pqs_gemm_kernel pqs_gemm_group__portable = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };

@@ -24,7 +24,6 @@ const pqs_gemm_kernel pqs_gemm_group_top__avx512vnni = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_group_top__avx512vnni = {0};

@@ -5,6 +5,7 @@
 #include "fast/vectors_512.h"
 
 #define A_WORDS 1
+#define CHECKED
 
 static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
     (void)held;
@@ -19,7 +20,7 @@ const pqs_gemm_kernel pqs_gemm_int16__avx512vnni = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
+    .checked = check_gemm,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_int16__avx512vnni = {0};

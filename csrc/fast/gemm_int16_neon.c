@@ -5,6 +5,7 @@
 #include "fast/vectors_neon.h"
 
 #define A_WORDS 1
+#define CHECKED
 
 /* Both products of each lane's pair, added mod 2^32. */
 static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
@@ -23,7 +24,7 @@ const pqs_gemm_kernel pqs_gemm_int16__neon = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
+    .checked = check_gemm,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_int16__neon = {0};

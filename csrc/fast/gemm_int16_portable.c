@@ -1,5 +1,6 @@
 /* The int16 product in plain C. */
 #define A_WORDS 1
+#define CHECKED
 
 #include "fast/gemm.h"
 
@@ -17,5 +18,5 @@ const pqs_gemm_kernel pqs_gemm_int16__portable = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
+    .checked = check_gemm,
 };

@@ -26,7 +26,6 @@ const pqs_gemm_kernel pqs_gemm_int4__avx512bw = {
     .columns = COLUMNS,
     .reach = REACH,
     .tile = run_gemm,
-    .extremes = find_extremes,
     .start_rows = start_rows,
 };
 #else

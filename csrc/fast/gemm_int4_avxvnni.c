@@ -24,7 +24,6 @@ const pqs_gemm_kernel pqs_gemm_int4__avxvnni = {
     .a_signed = 0,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
     .start_rows = start_rows,
 };
 #else

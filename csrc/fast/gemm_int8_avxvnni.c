@@ -5,6 +5,7 @@
 #include "fast/vectors_256.h"
 
 #define A_WORDS 1
+#define CHECKED
 #define FLIPS
 
 static inline vector multiply_add(vector acc, vector a, vector b, const constants *held) {
@@ -22,7 +23,7 @@ const pqs_gemm_kernel pqs_gemm_int8__avxvnni = {
     .a_signed = 0,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
+    .checked = check_gemm,
     .start_rows = start_rows,
 };
 #else

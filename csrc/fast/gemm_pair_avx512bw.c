@@ -20,7 +20,6 @@ const pqs_gemm_kernel pqs_gemm_pair__avx512bw = {
     .a_signed = 0,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_pair__avx512bw = {0};

@@ -1,14 +1,11 @@
 /* The tile of gemm.h in plain C, for pairs of int16. The including file defines A_WORDS and
  * multiply_add(acc, x, y, constants) for one word: two int16 each; GROUPED and
- * group_value(sum, constants) where steps make groups. */
+ * group_value(sum, constants) where steps make groups; CHECKED where parts may be checked. */
 #include "fast/gemm.h"
-
-#include "fast/gemm_extremes.h"
 
 #include <string.h>
 
 #define COLUMNS 16
-#define find_extremes some_extremes
 
 /* Sums of `steps` steps join acc. */
 static void add_steps(size_t steps, const char *a, size_t a_step,
@@ -62,3 +59,34 @@ static void run_gemm(size_t rows, size_t steps, const char *a, size_t a_row, siz
         memcpy(out + r * out_stride, acc, sizeof acc);
     }
 }
+
+#ifdef CHECKED
+static int is_within(const pqs_gemm_parts *parts, size_t part, const int32_t *lanes) {
+    int held = 1;
+    for (size_t c = 0; c < COLUMNS; c++) {
+        const uint32_t correction = (uint32_t)parts->corrections[part * parts->stride + c];
+        const int32_t prefix = (int32_t)((uint32_t)lanes[c] + correction);
+        held &= prefix >= parts->minimum && prefix <= parts->maximum;
+    }
+    return held;
+}
+
+static int check_gemm(size_t rows, size_t steps, const char *a, size_t a_row, size_t a_step,
+                      const pqs_gemm_constants *constants, const pqs_gemm_parts *parts,
+                      const char *b, const int32_t *start, size_t start_stride, int32_t *out,
+                      size_t out_stride) {
+    int held = 1;
+    for (size_t r = 0; r < rows; r++) {
+        int32_t acc[COLUMNS];
+        memcpy(acc, start + r * start_stride, sizeof acc);
+        for (size_t part = 0; part * parts->steps < steps; part++) {
+            const size_t first = part * parts->steps, left = steps - first;
+            held &= is_within(parts, part, acc);
+            add_steps(left < parts->steps ? left : parts->steps, a + r * a_row + first * a_step,
+                      a_step, constants, b + first * sizeof acc, acc);
+        }
+        memcpy(out + r * out_stride, acc, sizeof acc);
+    }
+    return held;
+}
+#endif

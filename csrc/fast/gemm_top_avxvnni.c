@@ -19,7 +19,6 @@ const pqs_gemm_kernel pqs_gemm_top__avxvnni = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_top__avxvnni = {0};

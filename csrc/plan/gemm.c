@@ -10,26 +10,40 @@
 #error "a tile would count more bits than its lanes hold"
 #endif
 
+/* One tile; whether its parts, if they are checked, held. */
+static int run_tile(const pqs_gemm_block *of, const pqs_gemm_constants *constants, size_t rows,
+                    size_t steps, const char *a, const char *b, const int32_t *start,
+                    size_t start_stride, int32_t *out, size_t out_stride) {
+    if (of->parts) {
+        return of->kernel->checked(rows, steps, a, of->a_stride, of->a_step, constants, of->parts, b,
+                                   start, start_stride, out, out_stride);
+    }
+    of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, constants, b, start, start_stride,
+                     out, out_stride);
+    return 1;
+}
+
 /* A tile whose panel has columns beyond n: they stay in `edge`. */
-static void run_edge(const pqs_gemm_block *of, size_t rows, size_t steps, const char *a,
-                     const char *b, const int32_t *start, size_t start_stride, int32_t *out,
-                     size_t columns) {
+static int run_edge(const pqs_gemm_block *of, size_t rows, size_t steps, const char *a,
+                    const char *b, const int32_t *start, size_t start_stride, int32_t *out,
+                    size_t columns) {
     int32_t edge[PQS_GEMM_ROWS][PQS_GEMM_MAX_COLUMNS] = {{0}};
     for (size_t r = 0; r < rows; r++) {
         memcpy(edge[r], start + r * start_stride, columns * sizeof *edge[r]);
     }
     pqs_gemm_constants constants = of->constants;
     constants.columns = columns;
-    of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, &constants, b, edge[0],
-                     PQS_GEMM_MAX_COLUMNS, edge[0], PQS_GEMM_MAX_COLUMNS);
+    const int held = run_tile(of, &constants, rows, steps, a, b, edge[0], PQS_GEMM_MAX_COLUMNS,
+                              edge[0], PQS_GEMM_MAX_COLUMNS);
     for (size_t r = 0; r < rows; r++) {
         memcpy(out + r * of->out_stride, edge[r], columns * sizeof *edge[r]);
     }
+    return held;
 }
 
 /* All rows of the block times some steps of one panel. The rows are cut into tiles as even as may
  * be: a tile of few rows does not hide the multiplier's latency. */
-void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, size_t steps) {
+int pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, size_t steps) {
     const size_t tiles = pqs_over(of->rows, PQS_GEMM_ROWS), column = panel * of->columns;
     const size_t few = of->rows / tiles, longer = of->rows % tiles;
     const size_t left = of->n - column;
@@ -48,15 +62,15 @@ void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, si
             start = starts;
             start_stride = of->columns;
         }
-        if (left >= of->columns) {
-            of->kernel->tile(rows, steps, a, of->a_stride, of->a_step, &of->constants, b, start,
-                             start_stride, out, of->out_stride);
-        } else {
-            run_edge(of, rows, steps, a, b, start, start_stride, out, left);
-        }
+        const int held = left >= of->columns
+                             ? run_tile(of, &of->constants, rows, steps, a, b, start, start_stride,
+                                        out, of->out_stride)
+                             : run_edge(of, rows, steps, a, b, start, start_stride, out, left);
+        if (!held) return 0;
         a += rows * of->a_stride;
         out += rows * of->out_stride;
     }
+    return 1;
 }
 
 /* Panel by panel: its columns of out stay in the first cache from part to part of the steps; one

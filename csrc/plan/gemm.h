@@ -24,6 +24,7 @@ typedef struct {
     size_t rows;       /* of this block */
     int32_t *out;
     size_t out_stride;
+    const pqs_gemm_parts *parts; /* that are checked; null: none are */
     int packs; /* a's own rows are no words */
     int adds;  /* to what is in out, not to start */
     int counts; /* bits: at most PQS_GEMM_COUNTED_STEPS in one call of a tile */
@@ -74,11 +75,12 @@ int pqs_gemm_int4_pack(const pqs_gemm_plan *plan, const pqs_gemm_kernel *kernel,
 int pqs_gemm_pack_rows(const pqs_gemm_plan *plan, size_t plane, const char *rows, size_t a_stride,
                         void *scratch, pqs_gemm_block *now);
 
-/* gemm.c: what all blocks of a call share, PQS_OK or why there is none; some steps of one panel. */
+/* gemm.c: what all blocks of a call share, PQS_OK or why there is none; some steps of one panel, and
+ * whether their parts, if they are checked, held. */
 int pqs_gemm_begin(const pqs_gemm_plan *plan, const void *panels, const int32_t *start, size_t m,
                    const void *a, size_t a_stride, int32_t *out, size_t out_stride,
                    const void *scratch, pqs_gemm_block *now);
-void pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, size_t steps);
+int pqs_gemm_run_panel(const pqs_gemm_block *of, size_t panel, size_t first, size_t steps);
 
 /* gemm.c: sums mod 2^32 to sums mod 2^bits; whether two stretches of bytes meet. */
 void pqs_keep_bits(int bits, int is_signed, size_t rows, size_t n, int32_t *out,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define NEAR_STEPS 512 /* of a panel */
+
 void pqs_gemm_check_sizes(const pqs_gemm_plan *plan, size_t part_steps, size_t *parts,
                           size_t *starts, size_t *panels) {
     const pqs_gemm_kernel *const kernel = pqs_gemm_kernel_of(plan, NULL);
@@ -55,35 +57,40 @@ int pqs_gemm_pack_checks(const pqs_gemm_plan *plan, const int64_t *b, size_t b_s
     return PQS_OK;
 }
 
-/* Whether every prefix of a panel's columns leaves room for the part that follows. */
-static int has_room(const pqs_gemm_block *of, const int32_t *prefixes, size_t stride, size_t rows,
-                    const int32_t *corrections, size_t columns, int64_t low, int64_t high) {
-    int32_t least, most;
-    of->kernel->extremes(rows, columns, prefixes, stride, corrections, &least, &most);
-    return least + low >= of->constants.minimum && most + high <= of->constants.maximum;
-}
-
-/* One panel, part by part: its columns of out stay in the first cache. */
-static int run_panel_checked(const pqs_gemm_block *of, size_t panel,
-                             const pqs_gemm_checks *checks) {
-    const size_t panels = pqs_over(of->n, of->columns), starts = panels * of->columns;
-    const size_t column = panel * of->columns;
-    const size_t columns = of->n - column < of->columns ? of->n - column : of->columns;
-    for (size_t first = 0, part = 0; first < of->steps; first += checks->part_steps, part++) {
-        const size_t left = of->steps - first, at = part * panels + panel;
-        const size_t steps = left < checks->part_steps ? left : checks->part_steps;
-        const int32_t *const prefixes = first ? of->out + column : of->start + column;
-        if (!has_room(of, prefixes, of->out_stride, first ? of->rows : 1,
-                      checks->corrections + part * starts + column, columns, checks->low[at],
-                      checks->high[at])) {
-            return 0;
-        }
-        pqs_gemm_run_panel(of, panel, first, steps);
+/* Every prefix of a panel leaves room for any of its parts; 0: none does. */
+static int leaves_room(const pqs_gemm_block *of, const pqs_gemm_checks *checks, size_t panel,
+                       size_t panels, pqs_gemm_parts *parts) {
+    int64_t low = 0, high = 0;
+    for (size_t part = 0; part * checks->part_steps < of->steps; part++) {
+        const size_t at = part * panels + panel;
+        low = checks->low[at] < low ? checks->low[at] : low;
+        high = checks->high[at] > high ? checks->high[at] : high;
     }
-    return 1;
+    const int64_t minimum = of->constants.minimum - low, maximum = of->constants.maximum - high;
+    parts->minimum = (int32_t)minimum;
+    parts->maximum = (int32_t)maximum;
+    return minimum <= maximum; /* and so both in the accumulator's range */
 }
 
-static int run_block_checked(const pqs_gemm_block *of, const pqs_gemm_checks *checks) {
+/* One panel: so many of its steps at a time stay in the caches while the rows of a block pass. */
+static int run_panel_checked(pqs_gemm_block *of, size_t panel, const pqs_gemm_checks *checks) {
+    const size_t panels = pqs_over(of->n, of->columns), stride = panels * of->columns;
+    const size_t whole = pqs_over(NEAR_STEPS, checks->part_steps) * checks->part_steps;
+    pqs_gemm_parts parts = {.steps = checks->part_steps, .stride = stride};
+    if (!leaves_room(of, checks, panel, panels, &parts)) return 0;
+    of->parts = &parts;
+    int held = 1;
+    for (size_t first = 0; held && first < of->steps; first += whole) {
+        const size_t left = of->steps - first, steps = left < whole ? left : whole;
+        parts.corrections =
+            checks->corrections + first / parts.steps * stride + panel * of->columns;
+        held = pqs_gemm_run_panel(of, panel, first, steps);
+    }
+    of->parts = NULL;
+    return held;
+}
+
+static int run_block_checked(pqs_gemm_block *of, const pqs_gemm_checks *checks) {
     for (size_t panel = 0; panel * of->columns < of->n; panel++) {
         if (!run_panel_checked(of, panel, checks)) return 0;
     }

@@ -352,6 +352,30 @@ def test_a_proof_is_as_sharp_as_it_says() -> None:
         assert got.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("late", [0, 5000])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("zero_point", [0, 100, -100])
+def test_what_lanes_hold_is_not_what_the_sum_is(
+    isa: str, sign: int, zero_point: int, late: int
+) -> None:
+    """Lanes are off by a multiple of the sum of the weights so far: by a's offset and zero point.
+
+    The sum leaves its register, where the lanes need not, and comes back; also late, in a part of k
+    that other tiles begin with.
+    """
+    b = np.zeros((512 + late, 3), dtype=np.int8)
+    b[late : late + 130, 1], b[late + 130 : late + 260, 1] = sign * 127, sign * -127
+    machine = qs.Datapath(reduce=(qs.Accumulate(22, "saturate"),))
+    run = qs.plan(b, machine, isa=isa)
+    codes = np.full((200, len(b)), 127, dtype=np.int8)
+    codes[100:] = -128
+    a = qs.QTensor(codes, qs.Affine(8), 1.0, zero_point)
+    expected = qs.matmul(a, b, machine, kernel="reference")
+    for _ in range(3):
+        np.testing.assert_array_equal(run(a), expected)
+    assert "while sums are proven" in run.explain()
+
+
 @pytest.mark.parametrize("zero_points", [False, True], ids=["unsigned", "zero points"])
 def test_weights_beyond_int8(isa: str, zero_points: bool) -> None:
     """Columns of uint8, or of int8 less zero points: int8 products where the CPU has them.
