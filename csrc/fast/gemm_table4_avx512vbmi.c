@@ -29,7 +29,6 @@ const pqs_gemm_kernel pqs_gemm_table4__avx512vbmi = {
     .a_signed = 1,
     .columns = COLUMNS,
     .tile = run_gemm,
-    .extremes = find_extremes,
 };
 #else
 const pqs_gemm_kernel pqs_gemm_table4__avx512vbmi = {0};
