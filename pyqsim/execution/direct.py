@@ -56,6 +56,8 @@ class DirectGemm:
             return None
         if shape[0] <= self._threaded_rows or threads == 1:
             return out if self._run_rows(a, out) else None
+        if np.may_share_memory(a, out):
+            return None  # one share's results would be another one's codes
         workers, run = thread_count(threads), self._run_rows
         shares = even_shares(shape[0], workers)
         done = run_shares(lambda rows: run(a[rows], out[rows]), shares, workers)
@@ -72,5 +74,6 @@ class DirectGemm:
     def _run_wide(self, a: npt.NDArray[Any], out: npt.NDArray[np.int64]) -> bool:
         sums = np.empty(out.shape, dtype=np.int32)
         done = self.gemm.run_contiguous(a, sums)
-        out[...] = sums
+        if done:  # else the long way reads a, which may be where out is
+            out[...] = sums
         return done

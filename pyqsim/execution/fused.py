@@ -92,7 +92,7 @@ class FusedCall:
 
     def _run_rows(self, a: Operand, rows: slice, result: npt.NDArray[Any]) -> None:
         chains, n, k = self.shape
-        height, dtype = rows.stop - rows.start, self.passes[0].kernel.dtype
+        height, dtype = max(rows.stop - rows.start, 1), self.passes[0].kernel.dtype
         in_place = self.dtype == dtype and not isinstance(self.output, ChainOutput)
         if self.output is not None or not in_place:
             height = _even(height, _BLOCK_OUTPUTS // max(chains * n, 1))
