@@ -46,7 +46,7 @@ __all__ = [
 
 Ints = npt.NDArray[np.int64]
 
-_Key = tuple[tuple[int, ...], int]
+_Key = tuple[tuple[int, ...], int, int, int]
 
 #: Forms that compute a chain, the fastest first, and why they may; or why none does.
 Forms = tuple[list[GemmForm], str] | str
@@ -339,8 +339,9 @@ def _of_any_row(bias: Ints | None) -> Ints | None:
 
 
 def _key(chains: Chains) -> _Key:
-    """Which of b's planes, and which scale group."""
-    return tuple(chain.b_plane for chain in chains), chains[0].group
+    """Which of b's planes, and which scale group, which may be a's and others in the next call."""
+    one = chains[0]
+    return tuple(chain.b_plane for chain in chains), one.group, one.k_first, one.k_stop
 
 
 def _offsets(form: GemmForm, columns: Columns) -> Ints | None:

@@ -53,7 +53,7 @@ class Runner:
     ) -> None:
         self.datapath, self.kernel, self.isa = datapath, kernel, isa
         self.b = b.patterns() if isinstance(datapath.product, Lookup) else b
-        self._packed: dict[tuple[int, int], Ints] = {}
+        self._packed: dict[tuple[int, int, int, int], Ints] = {}
         self._direct: dict[np.dtype[Any], DirectGemm | None] = {}
         self._for_all: dict[np.dtype[Any], DirectGemm] = {}
         self._within: dict[tuple[np.dtype[Any], Interval], DirectGemm | None] = {}
@@ -238,7 +238,7 @@ class Runner:
 
     def packed(self, chain: Chain) -> Ints:
         """The integers of b for a chain, unpacked once."""
-        key = (chain.b_plane, chain.group)
+        key = (chain.b_plane, chain.group, chain.k_first, chain.k_stop)  # a may bring groups
         if key not in self._packed:
             self._packed[key] = self.b.integers(chain.b_plane, slice(None), chain.ks)
         return self._packed[key]
