@@ -26,7 +26,8 @@ int pqs_lower_register(const pqs_register *reg, pqs_output_columns *to) {
 
 static enum pqs_output_rounding rounding_of(uint32_t table) {
     const int even = pqs_least_class(table, 0, 0), odd = pqs_least_class(table, 0, 1);
-    const int negative_even = pqs_least_class(table, 1, 0), negative_odd = pqs_least_class(table, 1, 1);
+    const int negative_even = pqs_least_class(table, 1, 0);
+    const int negative_odd = pqs_least_class(table, 1, 1);
     if (even < 0 || odd < 0 || negative_even < 0 || negative_odd < 0) return PQS_OUTPUT_BY_TABLE;
     const int by_parity = even != odd || negative_even != negative_odd;
     const int by_sign = even != negative_even || odd != negative_odd;

@@ -131,7 +131,7 @@ class Call:
         return dict(gemms.choose(chains, operand, self._bias))
 
     def fused_parts(self) -> tuple[tuple[Pass, ...], Program | ChainOutput | None] | None:
-        """The kernels in int32 lanes and what runs the output steps; None: it is not so."""
+        """The passes over a and what runs the output steps; None: some chain has no kernel."""
         if not self._passes:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Calls proven once for all operands of a kind: a kernel in int32, then the output steps."""
+"""Calls proven once for all operands of a kind: passes over a, then the output steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FEW = 1 << 16  # numbers that are compared to find a call again
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FusedCall:
-    """Chains that kernels in int32 lanes run, and output steps that do not ask for the row.
+    """Chains that matrix products stand for, and output steps that do not ask for the row.
 
     Attributes
     ----------
