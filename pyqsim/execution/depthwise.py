@@ -18,6 +18,7 @@ from pyqsim.execution.call_data import CallData
 from pyqsim.execution.chain_kernel import ChainKernel, Chains, FirstOperand
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
 from pyqsim.execution.gemm import GemmChooser
+from pyqsim.execution.kept import kept
 from pyqsim.execution.operand import AnyRows, Operand, Patches
 from pyqsim.execution.telemetry import Chain, raise_trap
 
@@ -25,9 +26,6 @@ __all__ = ["ChannelPatches", "DepthwiseRunner"]
 
 Ints = npt.NDArray[np.int64]
 _ALL = slice(None)
-
-#: Kinds of calls whose proofs are kept at hand.
-_KEPT = 64
 
 
 class ChannelPatches(Patches):
@@ -111,11 +109,7 @@ class DepthwiseRunner:
         if operand is None or given is None:
             return None
         key = (operand, given)
-        if key not in self._fused:
-            if len(self._fused) == _KEPT:
-                self._fused.clear()
-            self._fused[key] = self._fuse(a, data)
-        return self._fused[key]
+        return kept(self._fused, key, lambda: self._fuse(a, data))
 
     def _fuse(self, a: Operand, data: CallData) -> FusedCall | None:
         dtype = a.codes.dtype

@@ -20,6 +20,7 @@ from pyqsim.execution.direct import DirectGemm
 from pyqsim.execution.doors import check_call, explicit_order
 from pyqsim.execution.fused import FusedCall, data_key, operand_key
 from pyqsim.execution.gemm import ELEMENTS, ChainGemm, GemmChooser
+from pyqsim.execution.kept import KEPT, kept
 from pyqsim.execution.operand import AnyRows, Operand
 from pyqsim.execution.telemetry import Chain, collect_events, raise_trap
 from pyqsim.execution.tracing import ChainTrace, OutputRecord
@@ -31,9 +32,6 @@ Ints = npt.NDArray[np.int64]
 
 #: Products from which a saturating sum is worth a look at its operands: they may prove it exact.
 _LONG_SUM = 1 << 20
-
-#: Kinds of calls whose proofs are kept at hand.
-_KEPT = 64
 
 
 class Runner:
@@ -131,14 +129,12 @@ class Runner:
             return None
         key = (operand, given)
         if key not in self._asked:
-            if len(self._asked) == _KEPT:
+            if len(self._asked) >= KEPT:
                 self._asked.clear()
                 self._fused.clear()
             self._asked.add(key)
             return None
-        if key not in self._fused:
-            self._fused[key] = self._fuse(a, data, codes)
-        return self._fused[key]
+        return kept(self._fused, key, lambda: self._fuse(a, data, codes))
 
     def _fuse(self, a: Operand, data: CallData, codes: Interval | None) -> FusedCall | None:
         dtype = a.codes.dtype
@@ -191,11 +187,7 @@ class Runner:
         """The product that stands for arrays whose integers are no wider spread than these."""
         interval = interval_of(a)
         key = (a.dtype, interval)
-        if key not in self._within:
-            if len(self._within) == _KEPT:
-                self._within.clear()
-            self._within[key] = self._find_direct(a.dtype, interval)
-        return self._within[key]
+        return kept(self._within, key, lambda: self._find_direct(a.dtype, interval))
 
     def _find_direct(
         self, dtype: np.dtype[Any], interval: Interval | None = None
