@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
@@ -44,7 +45,8 @@ def run_shares(
     started = [pool.submit(work) for _ in range(others)]
     try:
         work()
-    finally:  # nothing is left to those that have not begun
+    finally:  # nothing is left: not to those that have not begun, nor to anyone after an error
+        deque(left, maxlen=0)
         begun = [one for one in started if not one.cancel()]
         wait(begun)
     for one in begun:

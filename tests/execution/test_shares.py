@@ -71,6 +71,23 @@ def test_what_one_share_raises_is_raised_when_no_other_runs_any_more() -> None:
     assert not running
 
 
+def test_no_share_begins_after_the_caller_is_interrupted() -> None:
+    """Whoever presses Ctrl-C waits for what runs, not for all that was to come."""
+    caller, began, other_runs = threading.get_ident(), [], threading.Event()
+
+    def run(rows: slice) -> None:
+        if threading.get_ident() == caller:
+            assert other_runs.wait(10)
+            raise KeyboardInterrupt
+        began.append(rows)
+        other_runs.set()
+        time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_shares(run, [slice(i, i + 1) for i in range(100)], 2)
+    assert len(began) < 50
+
+
 def test_shares_inside_shares_end() -> None:
     """All kept threads may be busy outside: those that do not begin are not waited for."""
 
