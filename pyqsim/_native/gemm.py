@@ -197,7 +197,6 @@ class Gemm:
         self.isa = ISA_NAMES[lib.pqs_gemm_isa(self._plan)]
         if self.isa == "auto":
             raise NoKernelError
-        self._checks_alignment = form.a_dtype.itemsize > 1
         self._row_bytes = row_length * form.a_dtype.itemsize
         sizes = ffi.new("size_t[3]")
         lib.pqs_gemm_sizes(self._plan, sizes, sizes + 1, sizes + 2)
@@ -314,16 +313,11 @@ class Gemm:
         return status
 
     def run_contiguous(self, a: npt.NDArray[np.generic], out: npt.NDArray[np.int32]) -> bool:
-        """`run` of one plane into a C-contiguous array in the least time; false: no result."""
-        if self._checks_alignment and not a.flags.aligned:
-            return False
+        """`run` of one plane of aligned C-contiguous arrays in the least time; false: no result."""
         scratch = _aligned(self._scratch) if self._scratch else None
-        try:
-            a_at = _from_buffer(a)
-        except ValueError:
-            return False
         status = self._run_rows(
-            len(a), a_at, self._row_bytes, _from_buffer(_INT32_ARRAY, out), self.shape[0],
+            len(a), _from_buffer(a), self._row_bytes,
+            _from_buffer(_INT32_ARRAY, out), self.shape[0],
             _NULL if scratch is None else pointer(scratch, "void *"),
         )  # fmt: skip
         return not status

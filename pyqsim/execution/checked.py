@@ -49,7 +49,7 @@ class CheckedGemm(TwoGemms):
 
     def run_contiguous(self, a: npt.NDArray[Any], out: npt.NDArray[np.int32]) -> bool:
         """As `Gemm.run_contiguous`."""
-        if not a.flags.carray or np.may_share_memory(a, out):
+        if np.may_share_memory(a, out):
             return False
         self.run(a, out)
         return True

@@ -47,8 +47,8 @@ class DirectGemm:
         self, a: npt.NDArray[Any], out: Any, threads: int | None
     ) -> npt.NDArray[np.signedinteger[Any]] | None:
         """The result, in `out` where that is given; None: this call needs the long way."""
-        shape = a.shape
-        if len(shape) != 2 or shape[1] != self._k:
+        shape, flags = a.shape, a.flags
+        if len(shape) != 2 or shape[1] != self._k or not (flags.c_contiguous and flags.aligned):
             return None
         if out is None:
             out = _empty((shape[0], self._n), self._dtype)
