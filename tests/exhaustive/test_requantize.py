@@ -194,10 +194,14 @@ def test_float_scale_after_the_zero_point(scale: float, zero_point: int) -> None
 
 
 def test_zero_points_of_int64() -> None:
-    """What rounding leaves minus the zero point must fit int64; int32 codes cannot hold it."""
-    scheme, factor = FloatScale(zero_point="before"), FloatFactor(1.0)
+    """What rounding leaves, at most 2**31 - 1 or at least -2**31, minus the zero point, fits int64.
+
+    1 - 2**63 is rounded to -2**31, and 2**63 - 2**31 fits; 2**31 - 1 + 2**63 does not.
+    """
+    scheme, zero_point = FloatScale(zero_point="before"), -(2**63)
+    assert scheme.apply([1], FloatFactor(1.0), zero_point=zero_point).tolist() == [-(2**31)]
     with pytest.raises(qs.errors.AccumulatorRangeError):
-        scheme.apply([1], factor, zero_point=-(2**63))
+        scheme.apply([2**30], FloatFactor(2.0**40), zero_point=zero_point)
 
 
 @pytest.mark.parametrize("place", ["after", "before"])
