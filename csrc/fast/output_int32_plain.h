@@ -57,7 +57,7 @@ static inline vector gather(const int32_t *table, vector at) { MADE_OF_LANES(tab
 static inline products load_products(const int64_t *from) { MADE_OF_PRODUCTS(from[i]); }
 static inline products multiply_wide(vector x, vector y) { MADE_OF_PRODUCTS((int64_t)x[i] * y[i]); }
 static inline products add_products(products x, products y) {
-    MADE_OF_PRODUCTS(x.lane[i] + y.lane[i]);
+    MADE_OF_PRODUCTS((int64_t)((uint64_t)x.lane[i] + (uint64_t)y.lane[i]));
 }
 static inline products both_products(products x, products y) {
     MADE_OF_PRODUCTS(x.lane[i] & y.lane[i]);

@@ -27,7 +27,9 @@ void pqs_addends_of(uint32_t table, int64_t right, int64_t *addends) {
     addends[PQS_ADDEND] = even;
     addends[PQS_ADDEND_NEGATIVE] = negative - even;
     addends[PQS_ADDEND_ODD] = odd - even;
-    addends[PQS_ADDEND_BOTH] = negative_odd - negative - odd + even;
+    /* Of shifts by 62 it may be 2^63: sums of addends are mod 2^64. */
+    const uint64_t both = (uint64_t)negative_odd - (uint64_t)negative - (uint64_t)odd + (uint64_t)even;
+    addends[PQS_ADDEND_BOTH] = (int64_t)both;
 }
 
 int64_t pqs_shift_at(const pqs_output_step *step, size_t m, size_t n) {
