@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from ledger import Ledger, write_ledger
 
+from pyqsim import _native
+
 _LEDGER = pytest.StashKey[Ledger]()
 _COLLECTED = pytest.StashKey[list[dict[str, Any]]]()
 
@@ -52,6 +54,14 @@ def level(request: pytest.FixtureRequest) -> int:
     """1 or 2."""
     chosen: int = request.config.getoption("--level")
     return chosen
+
+
+@pytest.fixture(params=[isa for isa in _native.ISAS if isa != "auto"])
+def isa(request: pytest.FixtureRequest) -> str:
+    """Every instruction set that this CPU has."""
+    if not _native.isa_available(request.param):
+        pytest.skip(f"this CPU has no {request.param}")
+    return str(request.param)
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def _run(network: Network, x: QTensor, target: Target, *, coded: bool) -> _Run:
     inputs, outputs = [], []
     for layer in network.layers:
         if not isinstance(layer, (Conv2d, Linear)):
-            value, _ = layer.run(value)
+            value = layer.run(value)
             continue
         inputs.append(value)
         numbers = _layer(layer, value, target, coded=coded)

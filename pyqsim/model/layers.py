@@ -133,14 +133,9 @@ class MaxPool2d:
     name: str
     size: int
 
-    def run(
-        self,
-        x: QTensor,
-        threads: int | None = None,  # noqa: ARG002 - every layer takes it
-        events: bool = True,  # noqa: ARG002 - likewise
-    ) -> tuple[Value, None]:
+    def run(self, x: QTensor) -> Value:
         """(B, H, W, C) to (B, H // size, W // size, C); nothing to overflow."""
-        return ops.max_pool2d(x, self.size), None
+        return ops.max_pool2d(x, self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +144,10 @@ class Flatten:
 
     name: str
 
-    def run(
-        self,
-        x: QTensor,
-        threads: int | None = None,  # noqa: ARG002 - every layer takes it
-        events: bool = True,  # noqa: ARG002 - likewise
-    ) -> tuple[Value, None]:
+    def run(self, x: QTensor) -> Value:
         """(B, H, W, C) to (B, H * W * C)."""
         codes = x.codes.reshape(len(x.codes), -1)
-        return QTensor(codes, x.format, x.scale, x.zero_point), None
+        return QTensor(codes, x.format, x.scale, x.zero_point)
 
 
 Layer = Conv2d | Linear | MaxPool2d | Flatten

@@ -170,11 +170,14 @@ def run(network: Network, x: QTensor, *, events: bool = True, threads: int | Non
     runs = []
     for layer in network.layers:
         assert isinstance(value, QTensor)  # Network: only the last layer gives integers
-        output, found = layer.run(value, threads, events)
-        additions = 0
+        output: Value
+        found, additions = None, 0
         if isinstance(layer, DotProduct):
+            output, found = layer.run(value, threads, events)
             outputs = output.codes.size if isinstance(output, QTensor) else output.size
             additions = outputs * layer.additions()
+        else:
+            output = layer.run(value)
         runs.append(LayerRun(layer, value, output, found, additions))
         value = output
     last = network.layers[-1]

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 import pyqsim as qs
 from pyqsim import _native
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 EXAMPLES = {1: 60, 2: 5_000}
 DTYPES = (np.uint8, np.int8, np.int16)
 
@@ -36,13 +35,6 @@ OTHERS = (
     qs.Accumulate(64, "saturate"),
     qs.Accumulate(12, "saturate", interleave=2),
 )
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> str:
-    if not _native.isa_available(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    return str(request.param)
 
 
 def codes(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -15,7 +15,6 @@ from parity.random_cases import random_case
 import pyqsim as qs
 from pyqsim import _native
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 1_000, 2: 300_000}
 EXACT = ("int4", "int8", "int16", "bits")
 
@@ -33,13 +32,6 @@ REGISTERS = (
     qs.Accumulate(12, "saturate", start="bias"),
     qs.Accumulate(10, "saturate", signed=False),
 )
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> str:
-    if not _native.isa_available(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    return str(request.param)
 
 
 def integers(rng: np.random.Generator, dtype: type, shape: tuple[int, int]) -> np.ndarray:

@@ -14,20 +14,12 @@ import pyqsim as qs
 from pyqsim import _native
 from pyqsim.testing import oracle
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 500, 2: 100_000}
 FORMS = ("group", "group_clamp")
 TOP = ("avxvnni", "avx512vnni", "avx512vbmi", "avx512vpopcntdq")
 PAIRS = ("avx2", *TOP, "avx512bw")
 
 SATURATING = ("saturate", "saturate_symmetric")
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> str:
-    if not _native.isa_available(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    return str(request.param)
 
 
 def kind_of(run: qs.ops.Plan) -> str:

@@ -49,13 +49,6 @@ FORMATS = (
 )
 
 
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> str:
-    if not _native.isa_available(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    return str(request.param)
-
-
 def kind_of(run: qs.ops.Plan) -> str:
     """The form that ran last: the word after "gemm, "."""
     return run.explain().split("gemm, ")[-1].split()[0]

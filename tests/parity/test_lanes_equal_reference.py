@@ -10,9 +10,7 @@ from parity.outcomes import outcome
 from parity.random_cases import Case, random_case
 
 import pyqsim as qs
-from pyqsim import _native
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 2_000, 2: 300_000}
 ROWS = 40  # two blocks of lanes and a rest
 
@@ -32,23 +30,17 @@ def compare(case: Case, isa: str) -> str:
     return str(got[0])
 
 
-@pytest.mark.parametrize("isa", ISAS)
 def test_lanes_equal_reference(isa: str, level: int) -> None:
     """Seeded cases; those that the kernel refuses do not count."""
-    if not _native.isa_available(isa):
-        pytest.skip(f"this CPU has no {isa}")
     kinds = Counter(compare(random_case(seed, ROWS), isa) for seed in range(CASES[level]))
     assert kinds["value"] > 0.1 * CASES[level], kinds
     assert kinds["trap"] > 0, kinds
 
 
-@pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("n", [1, 5])
 @pytest.mark.parametrize("m", [1, 15, 16, 17, 33])
 def test_long_chains(isa: str, n: int, m: int) -> None:
     """K beyond the chunk of 64 values, groups that end inside and at the end of a chunk."""
-    if not _native.isa_available(isa):
-        pytest.skip(f"this CPU has no {isa}")
     rng = np.random.Generator(np.random.PCG64(m))
     for k in (63, 64, 65, 200):
         a, b = rng.integers(-128, 128, (m, k)), rng.integers(-128, 128, (k, n))

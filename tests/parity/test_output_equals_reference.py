@@ -14,7 +14,6 @@ from pyqsim import _native
 from pyqsim.execution.output import OutputPipeline
 from pyqsim.modes import ROUNDINGS, Rounding
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 400, 2: 40_000}
 SCHEMES = (
     qs.requantize.DoubleRounding(),
@@ -52,11 +51,8 @@ def random_machine(draw: Draw, n: int) -> tuple[qs.Datapath, dict[str, Any]]:
     return qs.Datapath(output=tuple(steps)), data
 
 
-@pytest.mark.parametrize("isa", ISAS)
 def test_output_kernel_equals_reference(isa: str, level: int) -> None:
     """Columns below, at and above a block of 64; every row and column compared."""
-    if not _native.isa_available(isa):
-        pytest.skip(f"this CPU has no {isa}")
     for seed in range(CASES[level]):
         draw = Draw(seed)
         n = draw.pick(1, 3, 63, 64, 65, 130)
@@ -104,11 +100,8 @@ def tables_from_a_class() -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("isa", ISAS)
 def test_every_rounding_table_that_starts_at_a_class(isa: str) -> None:
     """Every rest of small shifts, both parities and signs; the ends of 63 bits; and odd tables."""
-    if not _native.isa_available(isa):
-        pytest.skip(f"this CPU has no {isa}")
     near = np.arange(-40, 40)
     halves = [[2**e + d, -(2**e) + d] for e in (40, 60, 61) for d in (-(2**31), -1, 0, 1)]
     x = np.concatenate([near, np.ravel(halves), [2**62 - 1, -(2**62)]])

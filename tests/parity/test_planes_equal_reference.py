@@ -13,7 +13,6 @@ from parity.random_cases import Draw
 import pyqsim as qs
 from pyqsim import _native
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 120, 2: 4_000}
 
 #: Two, three and five planes; planes that are all alike; digits whose top one alone is signed.
@@ -45,13 +44,6 @@ CHAINS = (
 )
 
 PRODUCTS = (qs.Multiply(), qs.Multiply(), qs.Multiply(), qs.Multiply("fold"))
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> str:
-    if not _native.isa_available(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    return str(request.param)
 
 
 def weights(draw: Draw, form: Any, k: int, n: int, group: int | None = None) -> qs.QTensor:

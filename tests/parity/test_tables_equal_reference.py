@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 import pyqsim as qs
-from pyqsim import _native
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 200, 2: 20_000}
 
 #: Sizes around vectors and panels of columns, steps of k, and the k that 16 bits sum bytes of.
@@ -41,13 +39,6 @@ class Case:
     b: Any
     machine: qs.Datapath
     bias: Any = None
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> str:
-    if not _native.isa_available(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    return str(request.param)
 
 
 def kind_of(run: qs.ops.Plan) -> str:

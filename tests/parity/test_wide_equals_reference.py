@@ -8,18 +8,10 @@ import numpy as np
 import pytest
 
 import pyqsim as qs
-from pyqsim import _native, targets
+from pyqsim import targets
 
-ISAS = [isa for isa in qs.ops.ISAS if isa != "auto"]
 CASES = {1: 250, 2: 20_000}
 WIDTHS = (9, 16, 17, 24, 27, 31, 32)
-
-
-@pytest.fixture(params=ISAS)
-def isa(request: pytest.FixtureRequest) -> str:
-    if not _native.isa_available(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    return str(request.param)
 
 
 def kernel_of(run: qs.ops.Plan) -> str:
